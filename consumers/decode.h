@@ -1,0 +1,25 @@
+/* Bytes to struct event, or a reason to reject: CloudEvents 1.0 JSON over the Kafka binding, structured or binary.
+ * One decoder serves daemon and tools. */
+#ifndef DECODE_H
+#define DECODE_H
+#include "../daemon/core/event.h"
+#include "record.h"
+
+struct decoder;
+struct decoder *decoder_new(const struct ruleset *ruleset); /* borrows it */
+void decoder_free(struct decoder *d);
+
+enum decode_result {
+	DECODE_EVENT,   /* out is set */
+	DECODE_IGNORED, /* a type that the watch does not know (settings: unknown_events) */
+	DECODE_REJECTED /* why names the field */
+};
+/* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check.
+ * out borrows from the arena and the ruleset only. */
+enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
+                                struct arena *arena, struct event *out, struct err *why);
+/* The partition of a key: murmur2 as Kafka's Java client has it. */
+int32_t partition_murmur2(struct str key, int32_t partitions);
+/* CRC32 as librdkafka's "consistent" has it. */
+int32_t partition_crc32(struct str key, int32_t partitions);
+#endif

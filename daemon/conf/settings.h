@@ -1,0 +1,48 @@
+/* The settings of shouwang.yaml: a table of key, type and default in settings.c; the environment overrides them. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+#include "../core/day.h"
+#include "../state/batch.h"
+#include "../util/err.h"
+
+struct property {
+	const char *name, *value;
+	struct place place;
+};
+struct settings {
+	struct arena arena; /* owns every text below */
+	const char *instance;
+	int64_t revision;
+	const char *node; /* resolved: never "auto" */
+	const char *timezone, *calendar;
+	const char *const *levels;
+	size_t n_levels;
+	enum clock_mode clock;
+	int64_t fixed_clock; /* ms, for CLOCK_FIXED */
+	struct {
+		const char *bootstrap, *username, *password_file; /* NULL: none */
+		struct property *properties;
+		size_t n_properties;
+	} kafka;
+	struct {
+		const char *url, *username, *password_file;
+	} redis;
+	struct {
+		const char *feedback, *outcomes, *rejects, *forward, *state;
+	} topics;
+	const char *partitioner; /* "murmur2" or "consistent" (librdkafka's CRC32) */
+	int32_t workers, partitions, replication, min_insync_replicas;
+	struct {
+		int32_t events;
+		int64_t wait; /* ms */
+	} batch;
+	bool reject_unknown_events;
+	int64_t future_tolerance; /* ms */
+	int64_t stall;            /* ms */
+	uint64_t cost_limit;
+	const char *http_host;
+	uint16_t http_port;
+	const char *log_target; /* auto, stderr, journal, syslog */
+	const char *log_level;  /* error, warning, info, debug */
+};
+#endif

@@ -1,0 +1,33 @@
+/* The heart: one step of one subject, a pure function of its state, an event (or the time) and now.
+ *
+ *     step:  due timers -> fold the event -> evaluate the rules it touches -> alerts -> cases -> messages
+ *
+ * No clock, socket, JSON, Kafka or Redis in here.  READ engine.c FIRST; then fold.c, measure.c, evaluate.c, alert.c,
+ * case.c in the order in which an event meets them. */
+#ifndef ENGINE_H
+#define ENGINE_H
+#include "effects.h"
+#include "event.h"
+#include "subject.h"
+
+struct engine; /* scratch of one worker; not shared between threads */
+struct engine *engine_new(struct ruleset *ruleset); /* holds a reference */
+void engine_free(struct engine *e);
+const struct ruleset *engine_ruleset(const struct engine *e);
+void engine_reset(struct engine *e); /* after each batch: gives back its scratch memory */
+
+/* Steps the subject.  event NULL: only timers.  now in ms.  Returns false where the event must be rejected: why then
+ * names the field, and the subject is as it was.  On success subject->changed is set where its state is another, and
+ * subject->due is its next timer. */
+bool engine_step(struct engine *e, struct subject *s, const struct event *event, int64_t now, struct effects *fx,
+                 struct err *why);
+
+/* Checks the invariants of a state (for tests and simulations); false: why says which is broken. */
+bool engine_check(const struct engine *e, const struct subject *s, struct err *why);
+
+/* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
+struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
+/* The verdict of each level of a rule with its sub-expressions, as lines of text. */
+struct str engine_explain(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
+                          struct arena *out);
+#endif

@@ -1,0 +1,22 @@
+/* One event about one subject, decoded: what the engine takes in.  Everything is borrowed from the decoder's arena. */
+#ifndef EVENT_H
+#define EVENT_H
+#include "ruleset.h"
+
+struct event {
+	const struct watch *watch;
+	const struct event_type *type;
+	struct str subject, source, id;
+	int64_t time; /* ms: the CloudEvents time, else the Kafka timestamp */
+	/* By the order of type->data; a field that the event lacks is CEL_UNKNOWN, JSON null is CEL_NULL, a number is an
+	 * int where it is written as one and fits, else a double; objects and arrays become maps and lists. */
+	const struct cel_value *data;
+	const struct str *raw; /* the number as written, for money; empty for others */
+};
+
+/* Money as whole fen, half up (away from zero) by the decimal digits as written ("1.005" is 101, "-1.005" is -101,
+ * exponents too).  False: not a number, or beyond 9e15 fen. */
+bool money_parse(struct str written, int64_t *fen);
+/* The same for a computed value: by its 15 significant digits. */
+bool money_round(double yuan, int64_t *fen);
+#endif

@@ -1,0 +1,106 @@
+/* The state of one subject: facts, members, contributions, alerts and cases.  Plain data in an arena; fold.c changes
+ * what is known, alert.c and case.c what follows from it, state/codec.c stores it. */
+#ifndef SUBJECT_H
+#define SUBJECT_H
+#include "ruleset.h"
+
+/* The event that a value came from.  Values refer to it by index, so that the evidence costs little. */
+struct origin {
+	struct str source, id;
+	struct str key;   /* of its contributions; source and id together where the event type names none (len 0) */
+	int64_t at, time; /* ms: what it is about, and its own time */
+};
+
+/* A value and the origin that set it.  Never set: origin 0.  Set to null: value CEL_NULL. */
+struct known {
+	struct cel_value value; /* bool, int, double (money: fen / 100), string, timestamp (a date: its local 00:00) */
+	uint32_t origin;        /* index in subject.origins; 0: none */
+};
+
+struct member {
+	struct str key;
+	uint32_t presence; /* origin of the newest upsert or drop; 0: only updates so far */
+	bool present;
+	int64_t since; /* the earliest `at` of the events that named it */
+	struct known *fields;
+};
+struct members {
+	struct member *rows; /* sorted by key */
+	uint32_t n, cap;
+};
+
+struct contribution { /* at most one for each measure and key */
+	uint16_t measure;  /* the base measure */
+	bool removed;      /* a retraction, kept so that a late original doesn't count */
+	uint32_t origin;
+	union {
+		int64_t i; /* fen, or 0 or 1 for a count */
+		double d;
+	};
+};
+
+enum alert_state { ALERT_OVER, ALERT_PENDING, ALERT_OPEN, ALERT_CLEARING };
+struct alert {
+	struct str rule, member;    /* member: "" unless the rule judges each */
+	const struct rule *is;      /* NULL: no such rule any more */
+	int64_t version;            /* of the rule when it was last evaluated */
+	uint32_t number;            /* of openings, the current one included */
+	enum alert_state state;
+	uint32_t level;             /* index in ruleset.levels, while open or clearing */
+	int64_t since;              /* when it opened */
+	/* Runs, by index in rule.levels: since when the level (or a higher one) is true, or false; 0: no run */
+	int64_t up[MAX_LEVELS], down[MAX_LEVELS], clear;
+	uint32_t on; /* bit set of rule levels that hold */
+};
+
+/* One unit's cases of this subject: at most one is open; the number counts them. */
+struct case_alert {
+	struct str rule, member;
+	uint32_t told;       /* level last told + 1; 0: not yet told */
+	int32_t due;         /* day; DAY_NEVER: none */
+	uint32_t answered;   /* answered level + 1; 0: unanswered */
+	int64_t until;       /* of the answer; TIME_NEVER: none */
+	uint32_t joined;     /* the alert's number when it joined */
+};
+struct casefile {
+	struct str unit;     /* with the code: township/360704102 */
+	const struct unit *is; /* NULL: no such unit any more */
+	struct str region;   /* the subject's when the case opened */
+	uint32_t number;     /* of the newest case */
+	uint32_t previous;   /* number of the case that it follows up; 0: none */
+	uint32_t messages;   /* sent in the open case */
+	bool open;
+	bool missed;         /* the deadline has passed unanswered */
+	uint32_t level;      /* last told */
+	int64_t opened;
+	int32_t due;         /* day; DAY_NEVER: none, or at rest */
+	struct case_alert *alerts;
+	uint32_t n_alerts, cap_alerts;
+};
+
+struct subject {
+	struct arena *arena; /* holds all below */
+	const struct watch *watch;
+	struct str key;
+	bool exists;         /* false: nothing but `ended` and the counters */
+	bool changed;        /* since it was loaded */
+	int64_t since;       /* earliest `at` of its events; TIME_NEVER: none */
+	int64_t ended_at, ended_time; /* stamp of the newest end; TIME_NEVER negated: never ended */
+	struct origin *origins; /* [0] unused */
+	uint32_t n_origins, cap_origins;
+	struct known *facts;   /* watch->n_facts */
+	struct members *lists; /* watch->n_lists */
+	struct contribution *contributions;
+	uint32_t n_contributions, cap_contributions;
+	struct alert *alerts;
+	uint32_t n_alerts, cap_alerts;
+	struct casefile *cases;
+	uint32_t n_cases, cap_cases;
+	uint64_t ruleset;    /* fingerprint of the rules it was last evaluated with */
+	int32_t recheck;     /* the day at which a verdict may change by time alone; DAY_NEVER */
+	int64_t due;         /* ms: the next timer of all kinds; TIME_NEVER: none.  Derived, kept for the index */
+};
+
+/* A subject of which nothing is known yet. */
+void subject_init(struct subject *s, struct arena *arena, const struct watch *watch, struct str key);
+#endif

@@ -1,0 +1,44 @@
+/* One partition's subjects while a batch is stepped: loaded from bytes, stepped in memory, stored as bytes at the end.
+ * The same code serves the daemon (bytes from Redis) and `shouwangctl run` (bytes from memory).
+ *
+ *     batch_begin(b, clock)                  the partition's clock as its record has it
+ *     batch_load(b, watch, key, bytes)       each subject of the batch's events, and those with timers due
+ *     batch_timers(b, now) / batch_event(b, event, now)     in order
+ *     batch_changed(b, …)                    what to write
+ */
+#ifndef BATCH_H
+#define BATCH_H
+#include "../core/engine.h"
+#include "codec.h"
+
+enum clock_mode { CLOCK_WALL, CLOCK_FIXED, CLOCK_EVENTS };
+
+struct batch_subject {
+	struct subject subject;
+	struct batch_subject *next; /* in order of loading */
+	struct str bytes;           /* after batch_store: the state to write, where subject.changed */
+	int64_t loaded_due;         /* the due time that the index holds */
+};
+struct batch;
+struct batch *batch_new(struct engine *engine, enum clock_mode mode);
+void batch_free(struct batch *b);
+
+/* Forgets the last batch and takes the partition's clock (ms; INT64_MIN: none yet). */
+void batch_begin(struct batch *b, int64_t clock);
+int64_t batch_clock(const struct batch *b);
+/* Is it loaded?  NULL: no. */
+struct batch_subject *batch_find(struct batch *b, const struct watch *watch, struct str key);
+/* bytes len 0: not known yet.  Copies key and bytes.  NULL: the bytes can't be read, why says so. */
+struct batch_subject *batch_load(struct batch *b, const struct watch *watch, struct str key, struct str bytes,
+                                 struct err *why);
+/* The partition's time moves to now (with CLOCK_EVENTS: the event's time where later), all timers of loaded subjects
+ * due up to then fire in the order of due time and subject (with CLOCK_EVENTS each at its own due time, else at
+ * now), and then the event is stepped.  Its subject must be loaded.  False: rejected, why says so.
+ * Who calls must have loaded every subject of the partition that is due up to then (CLOCK_EVENTS: up to the event's
+ * time), or only the event's own (the other modes, where strangers' timers come through batch_timers). */
+bool batch_event(struct batch *b, const struct event *event, int64_t now, struct effects *fx, struct err *why);
+/* Fires the timers of loaded subjects due up to now. */
+void batch_timers(struct batch *b, int64_t now, struct effects *fx);
+/* Encodes the changed subjects; returns the first of all loaded ones (follow next). */
+struct batch_subject *batch_store(struct batch *b);
+#endif
