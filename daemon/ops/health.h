@@ -13,7 +13,7 @@ struct health_report {
 	bool healthy, ready, stuck;
 	char why_unhealthy[SENTENCE_MAX + 128]; /* one sentence; "" where healthy */
 	char why_not_ready[SENTENCE_MAX + 128];
-	char status[SENTENCE_MAX + 128]; /* one sentence for people, always */
+	char status[SENTENCE_MAX + 160]; /* one sentence for people, always */
 };
 struct health; /* remembers what moved since when; owned by the caller, not shared between threads */
 struct health *health_new(void);

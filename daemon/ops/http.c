@@ -105,10 +105,9 @@ struct http *http_start(const char *host, uint16_t port, const struct http_page 
 	}
 	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (h->address.ss_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0);
 	errno = 0;
-	h->server =
-		MHD_start_daemon(flags, port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR, &h->address,
-				 MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-				 (unsigned)IDLE_SECONDS, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+	h->server = MHD_start_daemon(flags, port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR, &h->address,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 	if (!h->server) {
 		err_set(why, "http: cannot listen on %s:%u: %s", host, port,
 			errno ? strerror(errno) : "unknown reason");
