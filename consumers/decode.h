@@ -14,10 +14,11 @@ enum decode_result {
 	DECODE_IGNORED, /* a type that the watch does not know (settings: unknown_events) */
 	DECODE_REJECTED /* why names the field */
 };
-/* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check.
+/* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check (the tools, where what
+ * comes out must depend on the events alone).  A reason reads "field: found …, expected …" and holds no data values.
  * out borrows from the arena and the ruleset only. */
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
-                                struct arena *arena, struct event *out, struct err *why);
+				struct arena *arena, struct event *out, struct err *why);
 /* The partition of a key: murmur2 as Kafka's Java client has it. */
 int32_t partition_murmur2(struct str key, int32_t partitions);
 /* CRC32 as librdkafka's "consistent" has it. */
