@@ -109,9 +109,13 @@ int main(int argc, char **argv)
 	int signals = signalfd(-1, &ends, SFD_CLOEXEC);
 
 	char why[256];
-	rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof why);
-	if (!client)
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(conf, "log_level", "4", why, sizeof why); /* it has no bootstrap.servers, and says so */
+	rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	if (!client) {
+		rd_kafka_conf_destroy(conf);
 		return complain("cannot start", why);
+	}
 	rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(client, 1);
 	if (!cluster) {
 		rd_kafka_destroy(client);
