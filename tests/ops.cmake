@@ -1,3 +1,10 @@
 # The daemon's outside: log, metrics, HTTP, start, stop and reload; and the embedded broker that others use too.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 add_executable(mock_broker tests/lib/mock_broker.c)
 target_link_libraries(mock_broker PRIVATE strict PkgConfig::RDKAFKA)
+
+foreach(name log metrics health)
+  add_executable(test_${name} tests/unit/test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE edges PkgConfig::CMOCKA)
+  add_test(NAME unit/${name} COMMAND test_${name})
+endforeach()
