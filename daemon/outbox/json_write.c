@@ -5,17 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void reserve(struct buffer *b, size_t len)
+{
+	if (b->cap - b->len >= len)
+		return;
+	size_t cap = b->cap ? b->cap * 2 : 4096;
+	while (cap - b->len < len)
+		cap *= 2;
+	b->data = realloc(b->data, cap);
+	if (!b->data)
+		abort();
+	b->cap = cap;
+}
+
 void write_bytes(struct buffer *b, const void *from, size_t len)
 {
-	if (b->cap - b->len < len) {
-		size_t cap = b->cap ? b->cap * 2 : 4096;
-		while (cap - b->len < len)
-			cap *= 2;
-		b->data = realloc(b->data, cap);
-		if (!b->data)
-			abort();
-		b->cap = cap;
-	}
+	reserve(b, len);
 	if (len)
 		memcpy(b->data + b->len, from, len);
 	b->len += len;
@@ -28,13 +33,17 @@ void write_plain(struct buffer *b, const char *terminated)
 
 void write_printf(struct buffer *b, const char *format, ...)
 {
-	char text[512];
-	va_list args;
+	va_list args, again;
 	va_start(args, format);
-	int n = vsnprintf(text, sizeof text, format, args);
+	va_copy(again, args);
+	int n = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (n > 0)
-		write_bytes(b, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+	if (n > 0) {
+		reserve(b, (size_t)n + 1);
+		vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
 }
 
 static void comma(struct buffer *b)

@@ -10,8 +10,7 @@
 
 void write_bytes(struct buffer *b, const void *from, size_t len); /* as they are */
 void write_plain(struct buffer *b, const char *terminated);
-__attribute__((format(printf, 2, 3))) void write_printf(struct buffer *b, const char *format,
-							...); /* up to 511 bytes */
+__attribute__((format(printf, 2, 3))) void write_printf(struct buffer *b, const char *format, ...);
 
 void write_open(struct buffer *b, char bracket); /* { or [ */
 void write_close(struct buffer *b, char bracket);
