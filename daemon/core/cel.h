@@ -85,6 +85,7 @@ struct cel_options {
 	bool refuse_int_division; /* int / int is a fault ("drops the remainder; write double(a) / b") */
 	bool refuse_utc_getters;  /* getMonth() and its like need a time zone */
 	bool has_name;            /* has(x) of a bare variable: is it known? */
+	bool dynamic;             /* no check: faults of types and names are errors of evaluation, where they are needed */
 	bool list_sum;            /* list.sum(): of ints, uints, doubles (mixed become double) or durations; empty: 0 */
 	uint64_t cost_limit;      /* at compile: a larger static estimate is a fault; 0: no limit */
 	const struct cel_zone *(*zone)(void *ctx, const char *name, size_t len); /* IANA zone by name, NULL: no such;
@@ -120,6 +121,8 @@ enum cel_kind cel_type_kind(const struct cel_type *type); /* dyn: CEL_UNKNOWN */
 /* Declares a variable, also a qualified one ("threshold.medical_burden"), and returns its index, counted from 0 in
  * the order of declaration.  Declaring a name again replaces its type and keeps its index. */
 uint32_t cel_env_variable(struct cel_env *env, const char *name, const struct cel_type *type);
+/* The declared type of a variable. */
+const struct cel_type *cel_env_variable_type(const struct cel_env *env, uint32_t variable);
 
 /* A host function.  args are neither error nor unknown (those are absorbed before the call).  May return an error
  * (cel_fail) or an unknown.  ctx is the activation's. */
@@ -206,6 +209,9 @@ static inline struct cel_value cel_unknown(const struct cel_problem *why)
 /* An error with a formatted sentence, from the call's heap. */
 __attribute__((format(printf, 2, 3))) struct cel_value cel_fail(const struct cel_call *call, const char *format, ...);
 bool cel_equal(struct cel_value a, struct cel_value b); /* the standard's ==, errors and unknowns never equal */
+
+/* The nearest of the names to a word that is none of them (edits of code points); NULL: none is near. */
+const char *cel_nearest(const char *word, const char *const *names, size_t n);
 
 /* --- time zones: IANA TZif data, handed in as bytes; immutable, shared between threads */
 struct cel_zone *cel_zone_new(const void *tzif, size_t size); /* NULL: not a TZif file */

@@ -4,23 +4,21 @@
 #define EFFECTS_H
 #include "subject.h"
 
-enum message_type {
-	CASE_OPENED, CASE_CHANGED, CASE_RAISED, CASE_REMINDED, CASE_ESCALATED, CASE_CLEARED, CASE_CLOSED
-};
+enum message_type { CASE_OPENED, CASE_CHANGED, CASE_RAISED, CASE_REMINDED, CASE_ESCALATED, CASE_CLEARED, CASE_CLOSED };
 const char *message_type_name(enum message_type type); /* "case.opened" */
 
 struct message_value {
 	const char *name, *title, *unit; /* title, unit: NULL for none */
 	struct cel_value value;          /* CEL_UNKNOWN: missing */
 	enum field_type type;            /* FIELD_DATE: shown as a date; FIELD_STRING otherwise plain */
-	bool masked;                     /* sensitive: show it masked */
+	bool masked;                     /* sensitive: the value is masked already */
 };
 struct message_threshold {
 	const char *name, *unit;
 	const struct threshold_value *is;
 };
 struct message_alert {
-	const struct rule *rule;   /* NULL where the rule is gone: */
+	const struct rule *rule; /* NULL where the rule is gone: */
 	struct str rule_name, member;
 	int64_t version;
 	const char *level; /* its name */
@@ -39,15 +37,15 @@ struct message_alert {
 struct message {
 	enum message_type type;
 	const struct watch *watch;
-	struct str subject, region; /* region: empty where unknown */
-	struct str unit;            /* with the code */
-	struct str topic;           /* where it goes */
+	struct str subject, region;   /* region: empty where unknown */
+	struct str unit;              /* with the code */
+	struct str topic;             /* where it goes */
 	struct str case_id, previous; /* previous: empty for none */
 	uint32_t case_number, number;
 	const char *level;
-	int32_t due;    /* day; DAY_NEVER: none */
-	int64_t opened; /* ms */
-	int64_t now;    /* ms: the time of the step */
+	int32_t due;        /* day; DAY_NEVER: none */
+	int64_t opened;     /* ms */
+	int64_t now;        /* ms: the time of the step */
 	const char *reason; /* why it ended: cleared, ended, rule removed; NULL otherwise */
 	struct message_alert *alerts;
 	size_t n_alerts;

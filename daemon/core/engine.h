@@ -10,7 +10,7 @@
 #include "event.h"
 #include "subject.h"
 
-struct engine; /* scratch of one worker; not shared between threads */
+struct engine;                                      /* scratch of one worker; not shared between threads */
 struct engine *engine_new(struct ruleset *ruleset); /* holds a reference */
 void engine_free(struct engine *e);
 const struct ruleset *engine_ruleset(const struct engine *e);
@@ -20,7 +20,7 @@ void engine_reset(struct engine *e); /* after each batch: gives back its scratch
  * names the field, and the subject is as it was.  On success subject->changed is set where its state is another, and
  * subject->due is its next timer. */
 bool engine_step(struct engine *e, struct subject *s, const struct event *event, int64_t now, struct effects *fx,
-                 struct err *why);
+		 struct err *why);
 
 /* Checks the invariants of a state (for tests and simulations); false: why says which is broken. */
 bool engine_check(const struct engine *e, const struct subject *s, struct err *why);
@@ -29,5 +29,5 @@ bool engine_check(const struct engine *e, const struct subject *s, struct err *w
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
 /* The verdict of each level of a rule with its sub-expressions, as lines of text. */
 struct str engine_explain(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
-                          struct arena *out);
+			  struct arena *out);
 #endif

@@ -8,8 +8,8 @@ struct event {
 	const struct event_type *type;
 	struct str subject, source, id;
 	int64_t time; /* ms: the CloudEvents time, else the Kafka timestamp */
-	/* By the order of type->data; a field that the event lacks is CEL_UNKNOWN, JSON null is CEL_NULL, a number is an
-	 * int where it is written as one and fits, else a double; objects and arrays become maps and lists. */
+	/* By the order of type->data; a field that the event lacks is CEL_UNKNOWN, JSON null is CEL_NULL, a number is
+	 * an int where it is written as one and fits, else a double; objects and arrays become maps and lists. */
 	const struct cel_value *data;
 	const struct str *raw; /* the number as written, for money; empty for others */
 };

@@ -10,7 +10,7 @@ enum { MAX_LEVELS = 8, MAX_INPUTS = 512 };
 
 /* --- what a watch knows of its subject */
 enum field_type { FIELD_BOOL, FIELD_INT, FIELD_DOUBLE, FIELD_STRING, FIELD_DATE, FIELD_ENUM };
-struct field { /* a fact, or a field of a member */
+struct field {                           /* a fact, or a field of a member */
 	const char *name, *title, *unit; /* title: default the name; unit: NULL for none */
 	uint32_t id;                     /* field_id(name): names it in stored state */
 	enum field_type type;
@@ -53,7 +53,7 @@ struct derived {
 };
 
 /* --- events */
-struct assignment { /* target = expression */
+struct assignment {      /* target = expression */
 	uint32_t target; /* index of the fact, field or measure */
 	struct cel_program *program;
 	int32_t data; /* where the expression is just data.<name>: index in event_type.data; else -1 */
@@ -93,7 +93,10 @@ enum { META_ID, META_SOURCE, META_TYPE, META_TIME, META_KEY, N_META };
 struct inputs {
 	uint64_t bits[MAX_INPUTS / 64];
 };
-static inline void inputs_set(struct inputs *a, size_t i) { a->bits[i / 64] |= (uint64_t)1 << (i % 64); }
+static inline void inputs_set(struct inputs *a, size_t i)
+{
+	a->bits[i / 64] |= (uint64_t)1 << (i % 64);
+}
 static inline bool inputs_meet(const struct inputs *a, const struct inputs *b)
 {
 	uint64_t any = 0;
@@ -103,10 +106,20 @@ static inline bool inputs_meet(const struct inputs *a, const struct inputs *b)
 }
 
 /* --- the names in scope of derived values and rules: one CEL environment for each watch */
-enum name_kind { NAME_FACT, NAME_MEMBERS, NAME_MEASURE, NAME_DERIVED, NAME_THRESHOLD, NAME_TODAY, NAME_SINCE, NAME_EACH };
+enum name_kind {
+	NAME_FACT,
+	NAME_MEMBERS,
+	NAME_MEASURE,
+	NAME_DERIVED,
+	NAME_THRESHOLD,
+	NAME_TODAY,
+	NAME_SINCE,
+	NAME_EACH
+};
 struct name { /* by the CEL variable's index */
 	enum name_kind kind;
-	uint32_t index; /* of the fact, list, measure, derived value or threshold; of the list for NAME_EACH */
+	uint32_t index;   /* of the fact, list, measure, derived value or threshold; of the list for NAME_EACH */
+	const char *text; /* as written in expressions: medical_self_paid, threshold.medical_burden, p */
 };
 
 struct watch {
@@ -212,8 +225,9 @@ struct ruleset {
 	struct cel_zone **zones; /* all that were loaded, owned */
 	const char *const *zone_names;
 	size_t n_zones;
-	const struct calendar *calendar; /* of the settings; never NULL once loaded (weekends only where none is given) */
-	const char *const *levels;       /* lowest first */
+	const struct calendar
+		*calendar;         /* of the settings; never NULL once loaded (weekends only where none is given) */
+	const char *const *levels; /* lowest first */
 	size_t n_levels;
 	uint64_t cost_limit;
 	bool reject_unknown_events;
@@ -229,10 +243,10 @@ struct ruleset {
 	uint64_t fingerprint; /* of all that can change a verdict, an alert or a case */
 };
 
-struct ruleset *ruleset_new(void);                    /* empty, one reference */
-struct ruleset *ruleset_hold(struct ruleset *r);      /* one more reference */
-void ruleset_release(struct ruleset *r);              /* frees at the last */
-uint32_t field_id(const char *name);                  /* FNV-1a, 32 bits: the name of a field in stored state */
+struct ruleset *ruleset_new(void);               /* empty, one reference */
+struct ruleset *ruleset_hold(struct ruleset *r); /* one more reference */
+void ruleset_release(struct ruleset *r);         /* frees at the last */
+uint32_t field_id(const char *name);             /* FNV-1a, 32 bits: the name of a field in stored state */
 const struct event_type *watch_event(const struct watch *w, struct str type); /* NULL: unknown */
 const struct watch *ruleset_watch(const struct ruleset *r, struct str name);
 const struct rule *ruleset_rule(const struct ruleset *r, struct str name);

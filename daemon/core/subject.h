@@ -29,9 +29,9 @@ struct members {
 	uint32_t n, cap;
 };
 
-struct contribution { /* at most one for each measure and key */
-	uint16_t measure;  /* the base measure */
-	bool removed;      /* a retraction, kept so that a late original doesn't count */
+struct contribution {     /* at most one for each measure and key */
+	uint16_t measure; /* the base measure */
+	bool removed;     /* a retraction, kept so that a late original doesn't count */
 	uint32_t origin;
 	union {
 		int64_t i; /* fen, or 0 or 1 for a count */
@@ -41,13 +41,13 @@ struct contribution { /* at most one for each measure and key */
 
 enum alert_state { ALERT_OVER, ALERT_PENDING, ALERT_OPEN, ALERT_CLEARING };
 struct alert {
-	struct str rule, member;    /* member: "" unless the rule judges each */
-	const struct rule *is;      /* NULL: no such rule any more */
-	int64_t version;            /* of the rule when it was last evaluated */
-	uint32_t number;            /* of openings, the current one included */
+	struct str rule, member; /* member: "" unless the rule judges each */
+	const struct rule *is;   /* NULL: no such rule any more */
+	int64_t version;         /* of the rule when it was last evaluated */
+	uint32_t number;         /* of openings, the current one included */
 	enum alert_state state;
-	uint32_t level;             /* index in ruleset.levels, while open or clearing */
-	int64_t since;              /* when it opened */
+	uint32_t level; /* index in ruleset.levels, while open or clearing */
+	int64_t since;  /* when it opened */
 	/* Runs, by index in rule.levels: since when the level (or a higher one) is true, or false; 0: no run */
 	int64_t up[MAX_LEVELS], down[MAX_LEVELS], clear;
 	uint32_t on; /* bit set of rule levels that hold */
@@ -56,24 +56,26 @@ struct alert {
 /* One unit's cases of this subject: at most one is open; the number counts them. */
 struct case_alert {
 	struct str rule, member;
-	uint32_t told;       /* level last told + 1; 0: not yet told */
-	int32_t due;         /* day; DAY_NEVER: none */
-	uint32_t answered;   /* answered level + 1; 0: unanswered */
-	int64_t until;       /* of the answer; TIME_NEVER: none */
-	uint32_t joined;     /* the alert's number when it joined */
+	uint32_t level;    /* the alert's when the case last saw it */
+	uint32_t told;     /* level last told + 1; 0: not yet told */
+	int32_t due;       /* day; DAY_NEVER: none */
+	uint32_t answered; /* answered level + 1; 0: unanswered */
+	int64_t until;     /* of the answer; TIME_NEVER: none */
+	uint32_t joined;   /* the alert's number when it joined */
 };
 struct casefile {
-	struct str unit;     /* with the code: township/360704102 */
+	struct str unit;       /* with the code: township/360704102 */
 	const struct unit *is; /* NULL: no such unit any more */
-	struct str region;   /* the subject's when the case opened */
-	uint32_t number;     /* of the newest case */
-	uint32_t previous;   /* number of the case that it follows up; 0: none */
-	uint32_t messages;   /* sent in the open case */
+	struct str region;     /* the subject's when the case opened */
+	uint32_t number;       /* of the newest case */
+	uint32_t previous;     /* number of the case that it follows up; 0: none */
+	uint32_t messages;     /* sent in the open case */
 	bool open;
-	bool missed;         /* the deadline has passed unanswered */
-	uint32_t level;      /* last told */
+	bool missed;    /* the deadline has passed unanswered */
+	bool resting;   /* every alert is clearing: due, reminders and escalation rest */
+	uint32_t level; /* last told */
 	int64_t opened;
-	int32_t due;         /* day; DAY_NEVER: none, or at rest */
+	int32_t due; /* day; DAY_NEVER: none, or at rest */
 	struct case_alert *alerts;
 	uint32_t n_alerts, cap_alerts;
 };
@@ -82,11 +84,11 @@ struct subject {
 	struct arena *arena; /* holds all below */
 	const struct watch *watch;
 	struct str key;
-	bool exists;         /* false: nothing but `ended` and the counters */
-	bool changed;        /* since it was loaded */
-	int64_t since;       /* earliest `at` of its events; TIME_NEVER: none */
+	bool exists;                  /* false: nothing but `ended` and the counters */
+	bool changed;                 /* since it was loaded */
+	int64_t since;                /* earliest `at` of its events; TIME_NEVER: none */
 	int64_t ended_at, ended_time; /* stamp of the newest end; TIME_NEVER negated: never ended */
-	struct origin *origins; /* [0] unused */
+	struct origin *origins;       /* [0] unused */
 	uint32_t n_origins, cap_origins;
 	struct known *facts;   /* watch->n_facts */
 	struct members *lists; /* watch->n_lists */
@@ -96,11 +98,13 @@ struct subject {
 	uint32_t n_alerts, cap_alerts;
 	struct casefile *cases;
 	uint32_t n_cases, cap_cases;
-	uint64_t ruleset;    /* fingerprint of the rules it was last evaluated with */
-	int32_t recheck;     /* the day at which a verdict may change by time alone; DAY_NEVER */
-	int64_t due;         /* ms: the next timer of all kinds; TIME_NEVER: none.  Derived, kept for the index */
+	uint64_t ruleset; /* fingerprint of the rules it was last evaluated with */
+	int32_t recheck;  /* the day at which a verdict may change by time alone; DAY_NEVER */
+	int64_t due;      /* ms: the next timer of all kinds; TIME_NEVER: none.  Derived, kept for the index */
 };
 
+/* Sets used[i] for each origin that something still refers to; used has n_origins elements, cleared before. */
+void subject_origins_used(const struct subject *s, bool *used);
 /* A subject of which nothing is known yet. */
 void subject_init(struct subject *s, struct arena *arena, const struct watch *watch, struct str key);
 #endif

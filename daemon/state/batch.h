@@ -30,7 +30,7 @@ int64_t batch_clock(const struct batch *b);
 struct batch_subject *batch_find(struct batch *b, const struct watch *watch, struct str key);
 /* bytes len 0: not known yet.  Copies key and bytes.  NULL: the bytes can't be read, why says so. */
 struct batch_subject *batch_load(struct batch *b, const struct watch *watch, struct str key, struct str bytes,
-                                 struct err *why);
+				 struct err *why);
 /* The partition's time moves to now (with CLOCK_EVENTS: the event's time where later), all timers of loaded subjects
  * due up to then fire in the order of due time and subject (with CLOCK_EVENTS each at its own due time, else at
  * now), and then the event is stepped.  Its subject must be loaded.  False: rejected, why says so.

@@ -10,11 +10,11 @@ struct buffer { /* grows; owned by who made it */
 };
 void buffer_free(struct buffer *b);
 
-void codec_encode(const struct subject *s, struct buffer *out); /* appends */
+void codec_encode(const struct subject *s, const struct ruleset *r, struct buffer *out); /* appends */
 /* The subject's values borrow from bytes, which must live as long; arrays are in arena.  False: why says what is
  * wrong with the bytes. */
 bool codec_decode(struct subject *s, struct arena *arena, const struct ruleset *r, const struct watch *watch,
-                  struct str key, struct str bytes, struct err *why);
+		  struct str key, struct str bytes, struct err *why);
 /* The next due time (ms; TIME_NEVER: none), without decoding the rest. */
 bool codec_due(struct str bytes, int64_t *due);
 #endif

@@ -29,7 +29,10 @@ int str_compare(struct str a, struct str b)
 	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
-void arena_init(struct arena *a) { *a = (struct arena){0}; }
+void arena_init(struct arena *a)
+{
+	*a = (struct arena){0};
+}
 
 void *arena_grow(struct arena *a, size_t size)
 {
@@ -108,7 +111,10 @@ char *arena_text(struct arena *a, const char *s, size_t len)
 	return p;
 }
 
-struct str arena_str(struct arena *a, struct str s) { return (struct str){arena_text(a, s.s, s.len), s.len}; }
+struct str arena_str(struct arena *a, struct str s)
+{
+	return (struct str){arena_text(a, s.s, s.len), s.len};
+}
 
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
 {

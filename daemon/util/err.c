@@ -28,7 +28,10 @@ bool err_prefix(struct err *e, const char *format, ...)
 	return false;
 }
 
-void faults_init(struct faults *f) { *f = (struct faults){0}; }
+void faults_init(struct faults *f)
+{
+	*f = (struct faults){0};
+}
 
 void faults_close(struct faults *f)
 {

@@ -1,0 +1,352 @@
+/* The stored form of a subject.
+ *
+ *   u8 version, i64 due, u64 ruleset, flags, recheck, since, ended     fixed and varint numbers, little-endian
+ *   sources (texts), origins (source, id, key, time, at - time)        the events that values came from
+ *   facts (field_id, value, origin), lists (field ids once, then rows), contributions
+ *   alerts, cases                                                      levels by name
+ *
+ * Numbers are varints (zigzag where signed).  Texts are a length and bytes.  Counts are checked against what is left
+ * of the bytes, so that broken bytes never make a large allocation. */
+#include "codec.h"
+#include "codec_format.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- writing */
+
+static char *room(struct buffer *b, size_t n)
+{
+	if (b->cap - b->len < n) {
+		size_t cap = b->cap ? b->cap * 2 : 4096;
+		while (cap - b->len < n)
+			cap *= 2;
+		char *data = realloc(b->data, cap);
+		if (!data)
+			abort();
+		b->data = data;
+		b->cap = cap;
+	}
+	return b->data + b->len;
+}
+
+void buffer_free(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){0};
+}
+
+static void put_byte(struct buffer *b, unsigned v)
+{
+	*room(b, 1) = (char)v;
+	b->len++;
+}
+
+static void put_fixed(struct buffer *b, uint64_t v)
+{
+	char *p = room(b, 8);
+	for (int i = 0; i < 8; i++)
+		p[i] = (char)(v >> (8 * i));
+	b->len += 8;
+}
+
+static void put(struct buffer *b, uint64_t v)
+{
+	char *p = room(b, 10);
+	size_t n = 0;
+	for (; v >= 0x80; v >>= 7)
+		p[n++] = (char)(v | 0x80);
+	p[n++] = (char)v;
+	b->len += n;
+}
+
+static void put_signed(struct buffer *b, int64_t v)
+{
+	put(b, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
+static void put_text(struct buffer *b, struct str s)
+{
+	put(b, s.len);
+	if (s.len)
+		memcpy(room(b, s.len), s.s, s.len);
+	b->len += s.len;
+}
+
+static void put_value(struct buffer *b, struct cel_value v, bool money)
+{
+	uint64_t bits;
+	switch (v.kind) {
+	case CEL_BOOL:
+		put_byte(b, v.b ? TAG_TRUE : TAG_FALSE);
+		return;
+	case CEL_INT:
+		put_byte(b, TAG_INT);
+		put_signed(b, v.i);
+		return;
+	case CEL_DOUBLE:
+		if (money && fabs(v.d) < 9e13) {
+			put_byte(b, TAG_FEN);
+			put_signed(b, (int64_t)nearbyint(v.d * 100));
+			return;
+		}
+		memcpy(&bits, &v.d, sizeof bits);
+		put_byte(b, TAG_DOUBLE);
+		put_fixed(b, bits);
+		return;
+	case CEL_STRING:
+		put_byte(b, TAG_STRING);
+		put_text(b, (struct str){v.s, v.len});
+		return;
+	case CEL_TIMESTAMP:
+		put_byte(b, TAG_TIME);
+		put_signed(b, v.i);
+		return;
+	default:
+		put_byte(b, TAG_NULL);
+		return;
+	}
+}
+
+/* Origins are numbered anew in the order of first use, so that equal states have equal bytes. */
+struct numbering {
+	const struct subject *s;
+	uint32_t *number; /* by origin; 0: not yet */
+	uint32_t *order;
+	uint32_t n;
+};
+
+static void use(struct numbering *x, uint32_t origin)
+{
+	if (!origin || x->number[origin])
+		return;
+	x->order[x->n++] = origin;
+	x->number[origin] = x->n;
+}
+
+static void number_origins(struct numbering *x)
+{
+	const struct subject *s = x->s;
+	for (size_t i = 0; i < s->watch->n_facts; i++)
+		use(x, s->facts[i].origin);
+	for (size_t i = 0; i < s->watch->n_lists; i++)
+		for (uint32_t j = 0; j < s->lists[i].n; j++) {
+			use(x, s->lists[i].rows[j].presence);
+			for (size_t k = 0; k < s->watch->lists[i].n_fields; k++)
+				use(x, s->lists[i].rows[j].fields[k].origin);
+		}
+	for (uint32_t i = 0; i < s->n_contributions; i++)
+		use(x, s->contributions[i].origin);
+}
+
+static void put_origins(struct buffer *b, const struct numbering *x)
+{
+	const struct subject *s = x->s;
+	struct str *sources = arena_alloc(s->arena, (x->n + 1) * sizeof *sources);
+	uint32_t *source_of = arena_alloc(s->arena, (x->n + 1) * sizeof *source_of), n = 0;
+	for (uint32_t i = 0; i < x->n; i++) {
+		struct str source = s->origins[x->order[i]].source;
+		uint32_t k = 0;
+		while (k < n && !str_equal(sources[k], source))
+			k++;
+		if (k == n)
+			sources[n++] = source;
+		source_of[i] = k;
+	}
+	put(b, n);
+	for (uint32_t i = 0; i < n; i++)
+		put_text(b, sources[i]);
+	put(b, x->n);
+	for (uint32_t i = 0; i < x->n; i++) {
+		const struct origin *o = &s->origins[x->order[i]];
+		put(b, source_of[i]);
+		put_text(b, o->id);
+		put_text(b, o->key);
+		put_signed(b, o->time);
+		put_signed(b, o->at - o->time);
+	}
+}
+
+static void put_known(struct buffer *b, const struct numbering *x, const struct known *k, bool money)
+{
+	put_value(b, k->value, money);
+	put(b, x->number[k->origin]);
+}
+
+static void put_facts(struct buffer *b, const struct numbering *x)
+{
+	const struct subject *s = x->s;
+	uint32_t n = 0;
+	for (size_t i = 0; i < s->watch->n_facts; i++)
+		n += s->facts[i].origin != 0;
+	put(b, n);
+	for (size_t i = 0; i < s->watch->n_facts; i++) {
+		if (!s->facts[i].origin)
+			continue;
+		put(b, s->watch->facts[i].id);
+		put_known(b, x, &s->facts[i], s->watch->facts[i].money);
+	}
+}
+
+static void put_members(struct buffer *b, const struct numbering *x, const struct member_list *l,
+			const struct members *m)
+{
+	put(b, l->id);
+	put(b, l->n_fields);
+	for (size_t i = 0; i < l->n_fields; i++)
+		put(b, l->fields[i].id);
+	put(b, m->n);
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct member *row = &m->rows[i];
+		put_text(b, row->key);
+		put(b, (uint64_t)x->number[row->presence] << 1 | row->present);
+		put_signed(b, row->since);
+		for (size_t j = 0; j < l->n_fields; j += 8) {
+			unsigned bits = 0;
+			for (size_t k = j; k < l->n_fields && k < j + 8; k++)
+				bits |= (unsigned)(row->fields[k].origin != 0) << (k - j);
+			put_byte(b, bits);
+		}
+		for (size_t j = 0; j < l->n_fields; j++)
+			if (row->fields[j].origin)
+				put_known(b, x, &row->fields[j], l->fields[j].money);
+	}
+}
+
+static void put_lists(struct buffer *b, const struct numbering *x)
+{
+	const struct subject *s = x->s;
+	uint32_t n = 0;
+	for (size_t i = 0; i < s->watch->n_lists; i++)
+		n += s->lists[i].n != 0;
+	put(b, n);
+	for (size_t i = 0; i < s->watch->n_lists; i++)
+		if (s->lists[i].n)
+			put_members(b, x, &s->watch->lists[i], &s->lists[i]);
+}
+
+/* For each measure that has some: its id, how many, and they. */
+static void put_contributions(struct buffer *b, const struct numbering *x)
+{
+	const struct subject *s = x->s;
+	uint32_t groups = 0;
+	for (uint32_t i = 0; i < s->n_contributions; i++)
+		groups += i == 0 || s->contributions[i].measure != s->contributions[i - 1].measure;
+	put(b, groups);
+	for (uint32_t i = 0, end; i < s->n_contributions; i = end) {
+		const struct measure *m = &s->watch->measures[s->contributions[i].measure];
+		for (end = i; end < s->n_contributions && s->contributions[end].measure == s->contributions[i].measure;)
+			end++;
+		put(b, m->id);
+		put_byte(b, m->money || m->count);
+		put(b, end - i);
+		for (uint32_t j = i; j < end; j++) {
+			const struct contribution *c = &s->contributions[j];
+			put(b, (uint64_t)x->number[c->origin] << 1 | c->removed);
+			if (c->removed)
+				continue;
+			if (m->money || m->count)
+				put_signed(b, c->i);
+			else
+				put_fixed(b, (uint64_t)c->i); /* the double's bits */
+		}
+	}
+}
+
+static void put_level(struct buffer *b, const struct ruleset *r, uint32_t level)
+{
+	put_text(b, str_of(r->levels[level]));
+}
+
+static void put_runs(struct buffer *b, const struct ruleset *r, const struct alert *a)
+{
+	uint32_t n = 0;
+	size_t levels = a->is ? a->is->n_levels : 0;
+	for (size_t i = 0; i < levels; i++)
+		n += (a->on >> i & 1) || a->up[i] || a->down[i];
+	put(b, n);
+	for (size_t i = 0; i < levels; i++) {
+		if (!((a->on >> i & 1) || a->up[i] || a->down[i]))
+			continue;
+		put_level(b, r, a->is->levels[i].level);
+		put_byte(b, a->on >> i & 1);
+		put_signed(b, a->up[i]);
+		put_signed(b, a->down[i]);
+	}
+}
+
+static void put_alerts(struct buffer *b, const struct subject *s, const struct ruleset *r)
+{
+	put(b, s->n_alerts);
+	for (uint32_t i = 0; i < s->n_alerts; i++) {
+		const struct alert *a = &s->alerts[i];
+		put_text(b, a->rule);
+		put_text(b, a->member);
+		put_byte(b, a->state);
+		put(b, a->number);
+		put_signed(b, a->version);
+		if (a->state == ALERT_OVER)
+			continue;
+		put_level(b, r, a->level);
+		put_signed(b, a->since);
+		put_signed(b, a->clear);
+		put_runs(b, r, a);
+	}
+}
+
+static void put_cases(struct buffer *b, const struct subject *s, const struct ruleset *r)
+{
+	put(b, s->n_cases);
+	for (uint32_t i = 0; i < s->n_cases; i++) {
+		const struct casefile *c = &s->cases[i];
+		put_text(b, c->unit);
+		put(b, c->number);
+		put(b, c->previous);
+		put_byte(b, (c->open ? CASE_OPEN : 0u) | (c->missed ? CASE_MISSED : 0u) |
+				    (c->resting ? CASE_RESTING : 0u));
+		if (!c->open)
+			continue;
+		put_text(b, c->region);
+		put(b, c->messages);
+		put_level(b, r, c->level);
+		put_signed(b, c->opened);
+		put_signed(b, c->due);
+		put(b, c->n_alerts);
+		for (uint32_t j = 0; j < c->n_alerts; j++) {
+			const struct case_alert *a = &c->alerts[j];
+			put_text(b, a->rule);
+			put_text(b, a->member);
+			put_level(b, r, a->level);
+			put_text(b, a->told ? str_of(r->levels[a->told - 1]) : (struct str){"", 0});
+			put_signed(b, a->due);
+			put_text(b, a->answered ? str_of(r->levels[a->answered - 1]) : (struct str){"", 0});
+			put_signed(b, a->until);
+			put(b, a->joined);
+		}
+	}
+}
+
+void codec_encode(const struct subject *s, const struct ruleset *r, struct buffer *b)
+{
+	struct numbering x = {.s = s};
+	x.number = ARENA_ARRAY(s->arena, uint32_t, s->n_origins);
+	x.order = ARENA_ARRAY(s->arena, uint32_t, s->n_origins);
+	number_origins(&x);
+	put_byte(b, VERSION);
+	put_fixed(b, (uint64_t)s->due);
+	put_fixed(b, s->ruleset);
+	bool ended = s->ended_at != -TIME_NEVER;
+	put_byte(b, (s->exists ? FLAG_EXISTS : 0u) | (ended ? FLAG_ENDED : 0u));
+	put_signed(b, s->recheck);
+	put_signed(b, s->since);
+	if (ended) {
+		put_signed(b, s->ended_at);
+		put_signed(b, s->ended_time);
+	}
+	put_origins(b, &x);
+	put_facts(b, &x);
+	put_lists(b, &x);
+	put_contributions(b, &x);
+	put_alerts(b, s, r);
+	put_cases(b, s, r);
+}

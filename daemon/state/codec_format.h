@@ -1,0 +1,8 @@
+/* The marks of a subject's stored form, shared by its writer (codec.c) and its reader (codec_read.c). */
+#ifndef CODEC_FORMAT_H
+#define CODEC_FORMAT_H
+enum { VERSION = 1, HEADER = 17 };
+enum { FLAG_EXISTS = 1, FLAG_ENDED = 2 };
+enum { CASE_OPEN = 1, CASE_MISSED = 2, CASE_RESTING = 4 };
+enum value_tag { TAG_NULL, TAG_FALSE, TAG_TRUE, TAG_INT, TAG_DOUBLE, TAG_FEN, TAG_STRING, TAG_TIME };
+#endif
