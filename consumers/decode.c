@@ -150,7 +150,13 @@ static bool take_data(struct reading *g, struct json_reader *r, struct err *why)
 static void keep_attribute(struct reading *g, enum attribute a, struct str value)
 {
 	g->value[a] = value;
-	const struct event_type *type = a == A_TYPE ? watch_event(g->watch, value) : NULL;
+	if (a != A_TYPE)
+		return;
+	const struct ruleset *r = g->decoder->ruleset;
+	const struct event_type *type = g->watch ? watch_event(g->watch, value) : NULL;
+	for (size_t i = 0; !g->watch && i < r->n_watches; i++)
+		if ((type = watch_event(r->watches[i], value)))
+			g->watch = r->watches[i];
 	if (type)
 		expect_data(g, type);
 }
@@ -381,7 +387,7 @@ enum decode_result decode_event(struct decoder *d, const struct watch *watch, co
 			watch->name);
 		return DECODE_REJECTED;
 	}
-	*out = (struct event){.watch = watch,
+	*out = (struct event){.watch = g.watch,
 			      .type = g.type,
 			      .source = g.value[A_SOURCE],
 			      .id = g.value[A_ID],

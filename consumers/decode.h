@@ -16,7 +16,7 @@ enum decode_result {
 };
 /* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check (the tools, where what
  * comes out must depend on the events alone).  A reason reads "field: found …, expected …" and holds no data values.
- * out borrows from the arena and the ruleset only. */
+ * watch NULL: the first one that knows the type.  out borrows from the arena and the ruleset only. */
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
 				struct arena *arena, struct event *out, struct err *why);
 /* The partition of a key: murmur2 as Kafka's Java client has it. */

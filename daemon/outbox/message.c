@@ -54,7 +54,7 @@ static void values_json(const struct message_alert *a, const struct ruleset *r, 
 		write_name(out, "title");
 		write_text(out, v->title);
 		write_name(out, "value");
-		if (v->masked)
+		if (v->masked && v->value.kind != CEL_STRING) /* a text comes masked from the engine */
 			write_masked(out, v->value);
 		else
 			write_value(out, r->zone, v->value, v->type == FIELD_DATE, v->unit);
