@@ -1,0 +1,85 @@
+/* The fast copy of the changelog in Redis: subject states, due times, watermarks.  One hash tag for each partition:
+ *
+ *     {instance:p}:states   hash, changelog key -> state
+ *     {instance:p}:timers   sorted set, changelog key by its next due time (ms)
+ *     {instance:p}:meta     hash: watermark (the changelog offset that all of this reflects), record (the partition
+ *                           record below it), cluster, topic
+ *
+ * Every read fetches the watermark with it, every write is refused where the watermark isn't the one that the writer
+ * knows (design.md section 4).
+ * Answers live in the caller's arena; the cache owns its connection. */
+#ifndef CACHE_REDIS_H
+#define CACHE_REDIS_H
+#include "../conf/settings.h"
+
+struct cache;
+enum cache_answer {
+	CACHE_OK,
+	CACHE_REFUSED, /* another watermark than the known one, or none: take the partition over anew */
+	CACHE_LOST     /* no answer, or an error of Redis: it isn't known what was done; disconnected */
+};
+
+/* Fields that one script can write: Lua's unpack takes no more than some 8,000 values. */
+enum { CACHE_MAX_FIELDS = 3500 };
+
+struct cache *cache_new(const struct settings *s, struct err *why); /* doesn't connect; borrows s */
+void cache_free(struct cache *c);
+/* Connects, authenticates, refuses a maxmemory-policy that forgets, and loads the scripts. */
+bool cache_connect(struct cache *c, struct err *why);
+void cache_disconnect(struct cache *c);
+bool cache_connected(const struct cache *c);
+
+/* --- taking over */
+struct cache_head {
+	bool exists; /* else nothing is known of the partition: */
+	int64_t watermark;
+	struct str cluster, topic, record; /* record: empty where none was written yet */
+};
+enum cache_answer cache_head(struct cache *c, int32_t partition, struct arena *a, struct cache_head *out,
+			     struct err *why);
+/* An empty partition with watermark 0, where there is none; what was left of an older one goes. */
+enum cache_answer cache_create(struct cache *c, int32_t partition, struct str cluster, struct str topic,
+			       struct err *why);
+
+/* --- reading: all partitions of a batch in one round trip */
+struct cache_due {
+	struct str key, state;
+	int64_t due; /* ms */
+};
+struct cache_load {
+	int32_t partition;
+	int64_t watermark;      /* that the worker knows */
+	const struct str *keys; /* at most CACHE_MAX_FIELDS */
+	size_t n_keys;
+	int64_t due_until; /* also the subjects due up to then, the earliest, at most due_max */
+	size_t due_max;    /* at most CACHE_MAX_FIELDS; 0: none */
+	/* the answer */
+	enum cache_answer answer; /* CACHE_OK or CACHE_REFUSED */
+	int64_t found;            /* the watermark in Redis; -1: none */
+	struct str *states;       /* by key; length 0: not known */
+	struct cache_due *due;    /* by due time, then key */
+	size_t n_due;
+};
+/* CACHE_OK: each load has its own answer. */
+enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why);
+
+/* --- writing, after the commit: one script for each partition, all in one round trip */
+struct cache_change {
+	struct str key, state;
+	bool timed;  /* is the due time to be written? */
+	int64_t due; /* TIME_NEVER: taken out */
+};
+struct cache_store {
+	int32_t partition;
+	int64_t from, to;             /* the watermark that must be there, and the new one */
+	struct str record;            /* empty: stays as it is */
+	struct cache_change *changes; /* each key once; at most CACHE_MAX_FIELDS */
+	size_t n_changes;
+	enum cache_answer answer; /* CACHE_OK or CACHE_REFUSED */
+};
+enum cache_answer cache_store(struct cache *c, struct cache_store *stores, size_t n, struct arena *a, struct err *why);
+
+/* --- who uses a transactional id: one line of text, for the message of whoever is fenced */
+bool cache_hold(struct cache *c, const char *transactional_id, const char *holder, struct err *why);
+struct str cache_holder(struct cache *c, const char *transactional_id, struct arena *a); /* empty: not known */
+#endif

@@ -1,0 +1,320 @@
+/* The cache against a private Redis on a unix socket: reads and writes that check the watermark, timers in order,
+ * scripts that are gone, a Redis that forgets or is away.  Skipped where redis-server isn't installed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../../daemon/state/cache_redis.h"
+#include "../../daemon/state/redis.h"
+
+static char folder[] = "/tmp/shouwang-cache-XXXXXX";
+static char url[128], socket_path[96];
+static pid_t server;
+static struct settings settings = {.instance = "test"};
+
+static void start_server(const char *policy)
+{
+	server = fork();
+	if (server == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(126);
+		execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "",
+		       "--dir", folder, "--maxmemory-policy", policy, (char *)NULL);
+		_exit(127);
+	}
+}
+
+static void stop_server(void)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	unlink(socket_path);
+}
+
+static struct cache *connected(void)
+{
+	struct err why = {""};
+	struct cache *c = cache_new(&settings, &why);
+	assert_non_null(c);
+	for (int i = 0; i < 200; i++) {
+		why.text[0] = '\0';
+		if (cache_connect(c, &why))
+			return c;
+		usleep(20000);
+	}
+	fail_msg("%s", why.text);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(socket_path, sizeof socket_path, "%s/redis.sock", folder);
+	snprintf(url, sizeof url, "unix://%s", socket_path);
+	settings.redis.url = url;
+	start_server("noeviction");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	stop_server();
+	return rmdir(folder);
+}
+
+static bool installed(void)
+{
+	return system("command -v redis-server >/dev/null 2>&1") == 0;
+}
+
+static void command(const char *first, const char *second, const char *third)
+{
+	struct arena a;
+	struct err why = {""};
+	arena_init(&a);
+	struct redis *r = redis_new(&settings, &why);
+	assert_true(redis_connect(r, &why));
+	struct words w = words_new(&a, 3);
+	word_text(&w, first);
+	if (second)
+		word_text(&w, second);
+	if (third)
+		word_text(&w, third);
+	assert_non_null(redis_ask(r, &w, &a, first, &why));
+	redis_free(r);
+	arena_close(&a);
+}
+
+static struct cache_change change(const char *key, const char *bytes, int64_t due)
+{
+	return (struct cache_change){str_of(key), str_of(bytes), true, due};
+}
+
+static enum cache_answer store(struct cache *c, int64_t from, int64_t to, struct cache_change *changes, size_t n)
+{
+	struct arena a;
+	struct err why = {""};
+	arena_init(&a);
+	struct cache_store s = {
+		.partition = 3, .from = from, .to = to, .record = STR("{}"), .changes = changes, .n_changes = n};
+	enum cache_answer answer = cache_store(c, &s, 1, &a, &why);
+	arena_close(&a);
+	return answer == CACHE_OK ? s.answer : answer;
+}
+
+static void test_life(void **state)
+{
+	(void)state;
+	struct arena a;
+	struct err why = {""};
+	struct cache_head head;
+	arena_init(&a);
+	struct cache *c = connected();
+	assert_int_equal(cache_head(c, 3, &a, &head, &why), CACHE_OK);
+	assert_false(head.exists);
+	struct cache_change first[] = {change("w/a", "A1", 2000), change("w/b", "B1", 1000),
+				       change("w/c", "C1", TIME_NEVER)};
+	assert_int_equal(store(c, 0, 10, first, 3), CACHE_REFUSED); /* a missing hash is a refusal */
+	assert_int_equal(cache_create(c, 3, STR("cluster"), STR("state"), &why), CACHE_OK);
+	assert_int_equal(cache_create(c, 3, STR("cluster"), STR("state"), &why), CACHE_REFUSED);
+	assert_int_equal(store(c, 0, 10, first, 3), CACHE_OK);
+	assert_int_equal(store(c, 0, 11, first, 3), CACHE_REFUSED); /* not what is there */
+	assert_int_equal(cache_head(c, 3, &a, &head, &why), CACHE_OK);
+	assert_int_equal(head.watermark, 10);
+	assert_true(str_equal(head.cluster, STR("cluster")) && str_equal(head.topic, STR("state")));
+	assert_true(str_equal(head.record, STR("{}")));
+
+	struct str keys[] = {STR("w/c"), STR("w/none"), STR("w/a")};
+	struct cache_load loads[2] = {
+		{.partition = 3, .watermark = 10, .keys = keys, .n_keys = 3, .due_until = 1999, .due_max = 10},
+		{.partition = 4, .watermark = 0, .due_until = 1999, .due_max = 10}};
+	assert_int_equal(cache_load(c, loads, 2, &a, &why), CACHE_OK);
+	assert_int_equal(loads[0].answer, CACHE_OK);
+	assert_int_equal(loads[1].answer, CACHE_REFUSED);
+	assert_int_equal(loads[1].found, -1);
+	assert_true(str_equal(loads[0].states[0], STR("C1")) && str_equal(loads[0].states[2], STR("A1")));
+	assert_int_equal(loads[0].states[1].len, 0);
+	assert_int_equal(loads[0].n_due, 1);
+	assert_true(str_equal(loads[0].due[0].key, STR("w/b")) && str_equal(loads[0].due[0].state, STR("B1")));
+
+	struct cache_change second[] = {change("w/b", "B2", TIME_NEVER), {STR("w/a"), STR("A2"), false, 0}};
+	assert_int_equal(store(c, 10, 20, second, 2), CACHE_OK);
+	loads[0].watermark = 20;
+	loads[0].due_until = 1782864000123;
+	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
+	assert_int_equal(loads[0].n_due, 1); /* b is disarmed, a's due time stayed */
+	assert_true(str_equal(loads[0].due[0].state, STR("A2")));
+	assert_int_equal(loads[0].due[0].due, 2000);
+	loads[0].watermark = 19;
+	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
+	assert_int_equal(loads[0].answer, CACHE_REFUSED);
+	assert_int_equal(loads[0].found, 20);
+	cache_free(c);
+	arena_close(&a);
+}
+
+/* As many fields as the cut of a batch allows, all with timers; in order of due time, then key. */
+static void test_most(void **state)
+{
+	(void)state;
+	struct arena a;
+	struct err why = {""};
+	arena_init(&a);
+	struct cache *c = connected();
+	struct cache_change *changes = ARENA_ARRAY(&a, struct cache_change, CACHE_MAX_FIELDS);
+	struct str *keys = ARENA_ARRAY(&a, struct str, CACHE_MAX_FIELDS);
+	for (int i = 0; i < CACHE_MAX_FIELDS; i++) {
+		keys[i] = str_of(arena_printf(&a, "w/%06d", i));
+		changes[i] = change(keys[i].s, "state", 1782864000000 + i % 7);
+	}
+	command("FLUSHALL", NULL, NULL);
+	assert_int_equal(cache_create(c, 3, STR("x"), STR("y"), &why), CACHE_OK);
+	assert_int_equal(store(c, 0, 1, changes, CACHE_MAX_FIELDS), CACHE_OK);
+	struct cache_load l = {.partition = 3,
+			       .watermark = 1,
+			       .keys = keys,
+			       .n_keys = CACHE_MAX_FIELDS,
+			       .due_until = 1782864000006,
+			       .due_max = CACHE_MAX_FIELDS};
+	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(l.n_due, CACHE_MAX_FIELDS);
+	for (size_t i = 1; i < l.n_due; i++) {
+		assert_true(l.due[i - 1].due <= l.due[i].due);
+		if (l.due[i - 1].due == l.due[i].due)
+			assert_true(str_compare(l.due[i - 1].key, l.due[i].key) < 0);
+	}
+	assert_true(str_equal(l.states[CACHE_MAX_FIELDS - 1], STR("state")));
+	cache_free(c);
+	arena_close(&a);
+}
+
+static void test_scripts_gone(void **state)
+{
+	(void)state;
+	struct arena a;
+	struct err why = {""};
+	arena_init(&a);
+	struct cache *c = connected();
+	command("FLUSHALL", NULL, NULL);
+	assert_int_equal(cache_create(c, 3, STR("x"), STR("y"), &why), CACHE_OK);
+	command("SCRIPT", "FLUSH", NULL);
+	struct cache_change one[] = {change("w/a", "A1", 5)};
+	assert_int_equal(store(c, 0, 1, one, 1), CACHE_OK);
+	command("SCRIPT", "FLUSH", NULL);
+	struct cache_load l = {.partition = 3, .watermark = 1, .due_until = 5, .due_max = 1};
+	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(l.n_due, 1);
+	command("FLUSHALL", NULL, NULL);
+	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(l.answer, CACHE_REFUSED);
+	cache_free(c);
+	arena_close(&a);
+}
+
+static void test_full_and_forgetful(void **state)
+{
+	(void)state;
+	struct err why = {""};
+	struct cache *c = connected();
+	command("FLUSHALL", NULL, NULL);
+	assert_int_equal(cache_create(c, 3, STR("x"), STR("y"), &why), CACHE_OK);
+	struct redis *r = redis_new(&settings, &why);
+	assert_true(redis_connect(r, &why));
+	struct arena a;
+	arena_init(&a);
+	struct words w = words_new(&a, 4);
+	word_text(&w, "CONFIG");
+	word_text(&w, "SET");
+	word_text(&w, "maxmemory");
+	word_text(&w, "1");
+	assert_non_null(redis_ask(r, &w, &a, "CONFIG", &why));
+	struct cache_change one[] = {change("w/a", "A1", 5)};
+	assert_int_equal(store(c, 0, 1, one, 1), CACHE_LOST);
+	w.n = 3;
+	word_text(&w, "0");
+	assert_non_null(redis_ask(r, &w, &a, "CONFIG", &why));
+	w.n = 2;
+	word_text(&w, "maxmemory-policy");
+	struct words policy = words_new(&a, 4);
+	word_text(&policy, "CONFIG");
+	word_text(&policy, "SET");
+	word_text(&policy, "maxmemory-policy");
+	word_text(&policy, "allkeys-lru");
+	assert_non_null(redis_ask(r, &policy, &a, "CONFIG", &why));
+	assert_false(cache_connect(c, &why));
+	assert_non_null(strstr(why.text, "allkeys-lru"));
+	policy.n = 3;
+	word_text(&policy, "noeviction");
+	assert_non_null(redis_ask(r, &policy, &a, "CONFIG", &why));
+	why.text[0] = '\0';
+	assert_true(cache_connect(c, &why));
+	assert_int_equal(store(c, 0, 1, one, 1), CACHE_OK);
+	redis_free(r);
+	cache_free(c);
+	arena_close(&a);
+}
+
+static void test_away(void **state)
+{
+	(void)state;
+	struct err why = {""};
+	struct arena a;
+	arena_init(&a);
+	struct cache *c = connected();
+	stop_server();
+	struct cache_load l = {.partition = 3, .watermark = 1, .due_until = 5, .due_max = 1};
+	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_LOST);
+	assert_false(cache_connected(c));
+	why.text[0] = '\0';
+	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_LOST);
+	assert_non_null(strstr(why.text, "not connected"));
+	why.text[0] = '\0';
+	assert_false(cache_connect(c, &why));
+	assert_non_null(strstr(why.text, settings.redis.url));
+	start_server("noeviction");
+	cache_free(c);
+	cache_free(connected());
+	arena_close(&a);
+}
+
+static void test_holder(void **state)
+{
+	(void)state;
+	struct err why = {""};
+	struct arena a;
+	arena_init(&a);
+	struct cache *c = connected();
+	assert_int_equal(cache_holder(c, "t-1-0", &a).len, 0);
+	assert_true(cache_hold(c, "t-1-0", "host here, process 7", &why));
+	assert_true(str_equal(cache_holder(c, "t-1-0", &a), STR("host here, process 7")));
+	cache_free(c);
+	arena_close(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),         cmocka_unit_test(test_most),
+		cmocka_unit_test(test_scripts_gone), cmocka_unit_test(test_full_and_forgetful),
+		cmocka_unit_test(test_away),         cmocka_unit_test(test_holder),
+	};
+	signal(SIGPIPE, SIG_IGN); /* as in the daemon's workers */
+	if (!installed()) {
+		puts("skipped: redis-server is not installed");
+		return 77;
+	}
+	return cmocka_run_group_tests_name("worker cache", tests, setup, teardown);
+}

@@ -1,0 +1,8 @@
+# The worker: its records and its cache by units; the daemon's promises on a real broker in tests/kafka.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+foreach(name worker_record worker_cache)
+  add_executable(test_${name} tests/unit/test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE edges PkgConfig::CMOCKA)
+  add_test(NAME unit/${name} COMMAND test_${name})
+  set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77)
+endforeach()
