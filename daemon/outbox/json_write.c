@@ -145,6 +145,23 @@ void write_optional(struct buffer *b, struct str s)
 		write_null(b);
 }
 
+void write_base64(struct buffer *b, struct str bytes)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)bytes.s;
+	comma(b);
+	write_bytes(b, "\"", 1);
+	for (uint32_t i = 0; i < bytes.len; i += 3) {
+		uint32_t left = bytes.len - i;
+		uint32_t w =
+			(uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+		char four[4] = {digits[w >> 18], digits[w >> 12 & 63], left > 1 ? digits[w >> 6 & 63] : '=',
+				left > 2 ? digits[w & 63] : '='};
+		write_bytes(b, four, 4);
+	}
+	write_bytes(b, "\"", 1);
+}
+
 void write_int(struct buffer *b, int64_t i)
 {
 	comma(b);

@@ -19,6 +19,7 @@ void write_key(struct buffer *b, struct str name);   /* any */
 void write_string(struct buffer *b, struct str s);
 void write_text(struct buffer *b, const char *terminated); /* NULL: null */
 void write_optional(struct buffer *b, struct str s);       /* empty: null */
+void write_base64(struct buffer *b, struct str bytes);     /* as a string */
 void write_int(struct buffer *b, int64_t i);
 void write_real(struct buffer *b, double d);     /* shortest that reads back the same; NaN, infinity: null */
 void write_money(struct buffer *b, double yuan); /* at most two decimals */
