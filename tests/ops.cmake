@@ -9,3 +9,6 @@ foreach(name log metrics health)
   add_test(NAME unit/${name} COMMAND test_${name})
 endforeach()
 add_test(NAME systemd COMMAND ${CMAKE_SOURCE_DIR}/tests/systemd.sh)
+find_program(PYTHON3 python3 REQUIRED)
+add_test(NAME daemon/outside COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/daemon/test_daemon.py $<TARGET_FILE:shouwangd>
+                                     $<TARGET_FILE:mock_broker>)
