@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""./run demo: a county's 18 months through shouwangd with the shipped configuration, on private servers.
+
+By default on the embedded broker, with --kafka on a real Apache Kafka and more households.  Everything it starts and
+writes is in one folder under /tmp, and gone at the end, also after Ctrl-C.  The same figures each time: the sample is
+made from a seed, and `clock: events` takes the time from the events.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from servers import Daemon, Kafka, MockBroker, Redis, Unavailable, free_port
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build")
+CONFIG = os.path.join(ROOT, "config")
+CTL = os.path.join(BUILD, "shouwangctl")
+MONTHS, SEED, UNTIL = 18, 1, "2026-07-01"
+HOUSEHOLDS = {"mock": 400, "kafka": 2000}
+PATIENCE = 600  # seconds
+
+
+def say(text):
+    print(f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text, flush=True)
+
+
+def ctl(environment, *words, **options):
+    done = subprocess.run([CTL, *words], env=environment, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"shouwangctl {words[0]} failed")
+    return done
+
+
+def all_topics(environment):
+    """{"household.events": 8, …}: what the configuration needs."""
+    listed = ctl(environment, "topics", "--list", stdout=subprocess.PIPE, text=True).stdout
+    return {line.split()[0]: int(line.split()[1]) for line in listed.splitlines()}
+
+
+def show_progress(daemon, wanted):
+    """Until every event is committed."""
+    began, shown = time.monotonic(), -1
+    while True:
+        daemon.must_run()
+        metrics = daemon.metrics()
+        events = int(sum(v for k, v in metrics.items() if k.startswith("shouwang_events_total")))
+        messages = int(sum(v for k, v in metrics.items() if k.startswith("shouwang_messages_total")))
+        elapsed = time.monotonic() - began
+        if events != shown:
+            line = f"  {events:>7} of {wanted} events, {messages:>5} messages to the units, {elapsed:5.1f} s"
+            print("\r" + line if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+            shown = events
+        if events >= wanted:
+            break
+        if elapsed > PATIENCE:
+            raise RuntimeError("shouwangd doesn't come to an end: " + daemon.get("/-/healthy")[1])
+        time.sleep(0.25)
+    if sys.stdout.isatty():
+        print()
+
+
+def demo(kind, folder):
+    environment = {**os.environ, "SHOUWANG_CONFIG": CONFIG, "SHOUWANG_CLOCK": "events", "SHOUWANG_NODE": "demo",
+                   # the sample ends on a fixed day, wherever this machine's clock stands
+                   "SHOUWANG_FUTURE_TOLERANCE": "3650 days"}
+    households = HOUSEHOLDS[kind]
+    sample = os.path.join(folder, "events.jsonl")
+    say(f"[1/6] Inventing {households} households of 19 townships over {MONTHS} months")
+    with open(sample, "wb") as out:
+        ctl(environment, "sample", "--households", str(households), "--months", str(MONTHS), "--seed", str(SEED),
+            "--until", UNTIL, stdout=out)
+    with open(sample, "rb") as lines:
+        n_events = sum(1 for _ in lines)
+    print(f"  {n_events} events, {os.path.getsize(sample) / 1e6:.1f} MB, some late, repeated, corrected or faulty")
+
+    say("[2/6] Starting a private Redis and " + ("Apache Kafka" if kind == "kafka" else "the embedded broker"))
+    topics = all_topics(environment)
+    broker = Kafka(folder) if kind == "kafka" else MockBroker(folder, os.path.join(BUILD, "mock_broker"), topics)
+    with Redis(folder).start() as redis, broker.start():
+        environment["SHOUWANG_KAFKA_BOOTSTRAP"] = broker.bootstrap
+        environment["SHOUWANG_REDIS_URL"] = redis.url
+        environment["SHOUWANG_HTTP"] = f"127.0.0.1:{free_port()}"
+
+        say(f"[3/6] Topics: {len(topics)}")
+        if kind == "kafka":
+            ctl(environment, "topics", stdout=subprocess.DEVNULL)
+        say("[4/6] Publishing the events")
+        ctl(environment, "publish", sample, "--topic", "household.events")
+
+        say("[5/6] shouwangd at work, with the configuration in config/")
+        daemon = Daemon(folder, os.path.join(BUILD, "shouwangd"), CONFIG, environment=environment)
+        with daemon.start():
+            show_progress(daemon, n_events)
+            daemon.stop()
+        if daemon.child.returncode != 0:
+            raise RuntimeError(f"shouwangd ended with {daemon.child.returncode}:\n{daemon.log()[-3000:]}")
+
+        say("[6/6] What the units were told")
+        ctl(environment, "report")
+
+
+def main(words):
+    kind = "kafka" if "--kafka" in words else "mock"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with everything cleaned up
+    folder = tempfile.mkdtemp(prefix="shouwang-demo-")
+    began = time.monotonic()
+    try:
+        demo(kind, folder)
+        print(f"({time.monotonic() - began:.0f} s)")
+        return 0
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing is left behind", file=sys.stderr)
+        return 130
+    except (RuntimeError, TimeoutError, Unavailable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
