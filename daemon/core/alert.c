@@ -39,6 +39,11 @@ struct alert *find_alert(const struct subject *s, struct str rule, struct str me
 	return NULL;
 }
 
+bool is_active(const struct alert *a)
+{
+	return a->is && (a->state == ALERT_OPEN || a->state == ALERT_CLEARING);
+}
+
 static struct alert *add_alert(struct subject *s, const struct rule *rule, struct str member)
 {
 	ARENA_PUSH_ROOM(s->arena, s->alerts, s->n_alerts, s->cap_alerts);

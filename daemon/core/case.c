@@ -3,262 +3,383 @@
 #include "step.h"
 #include <string.h>
 
-static bool is_active(const struct alert *a)
+static bool is_told(const struct case_alert *entry)
 {
-	return a->state == ALERT_OPEN || a->state == ALERT_CLEARING;
+	return entry->n_told && entry->told[entry->n_told - 1].level == entry->level;
 }
 
-static struct casefile *casefile_of(struct engine *e, const struct unit *unit)
+static bool waits_for_answer(const struct case_alert *entry)
 {
-	struct subject *s = e->s;
-	struct str name = str_of(unit->name);
-	for (uint32_t i = 0; i < s->n_cases; i++)
-		if (str_equal(s->cases[i].unit, name))
-			return &s->cases[i];
-	ARENA_PUSH_ROOM(s->arena, s->cases, s->n_cases, s->cap_cases);
-	s->cases[s->n_cases] = (struct casefile){.unit = name, .is = unit, .due = DAY_NEVER};
-	return &s->cases[s->n_cases++];
-}
-
-static struct case_alert *find_case_alert(struct casefile *c, const struct alert *a)
-{
-	for (uint32_t i = 0; i < c->n_alerts; i++)
-		if (str_equal(c->alerts[i].rule, a->rule) && str_equal(c->alerts[i].member, a->member))
-			return &c->alerts[i];
-	return NULL;
-}
-
-/* "The opening day isn't counted": the n-th day after, by the deadline of the level. */
-static int32_t deadline(const struct engine *e, const struct rule *rule, uint32_t level)
-{
-	const struct ruleset *r = e->ruleset;
-	for (size_t i = 0; i < rule->n_levels; i++) {
-		struct span d = rule->levels[i].deadline;
-		if (rule->levels[i].level != level)
-			continue;
-		if (d.n < 0)
-			return DAY_NEVER;
-		if (d.unit == SPAN_WORKING_DAYS)
-			return calendar_add(r->calendar, e->today, d.n);
-		return day_of(r->zone, span_end(d, r->zone, r->calendar, day_start(r->zone, e->today)));
-	}
-	return DAY_NEVER;
-}
-
-static void join_case(struct engine *e, struct casefile *c, const struct alert *a)
-{
-	ARENA_PUSH_ROOM(e->s->arena, c->alerts, c->n_alerts, c->cap_alerts);
-	c->alerts[c->n_alerts++] = (struct case_alert){.rule = a->rule,
-						       .member = a->member,
-						       .level = a->level,
-						       .due = deadline(e, a->is, a->level),
-						       .until = TIME_NEVER,
-						       .joined = a->number};
-	e->s->changed = true;
-}
-
-/* "Rising takes the earlier of the old due and the new one." */
-static void follow_level(struct engine *e, struct case_alert *entry, const struct alert *a)
-{
-	if (entry->level == a->level)
-		return;
-	if (a->level > entry->level) {
-		int32_t due = deadline(e, a->is, a->level);
-		if (due < entry->due)
-			entry->due = due;
-	}
-	entry->level = a->level;
-	e->s->changed = true;
-}
-
-/* Joins the active alerts to the cases of their rules' units. */
-static void join_alerts(struct engine *e)
-{
-	for (uint32_t i = 0; i < e->s->n_alerts; i++) {
-		const struct alert *a = &e->s->alerts[i];
-		if (!is_active(a) || !a->is)
-			continue;
-		for (size_t u = 0; u < a->is->n_units; u++) {
-			struct casefile *c = casefile_of(e, &e->ruleset->units[a->is->units[u]]);
-			struct case_alert *entry = find_case_alert(c, a);
-			if (!entry)
-				join_case(e, c, a);
-			else
-				follow_level(e, entry, a);
-		}
-	}
-}
-
-static const struct alert *alert_of(const struct engine *e, const struct case_alert *entry)
-{
-	return find_alert(e->s, entry->rule, entry->member);
-}
-
-static bool still_at(const struct engine *e, const struct casefile *c, const struct case_alert *entry)
-{
-	const struct alert *a = alert_of(e, entry);
-	if (!a || !a->is || !is_active(a) || a->number != entry->joined)
-		return false;
-	for (size_t u = 0; u < a->is->n_units; u++)
-		if (c->is && a->is->units[u] == c->is->index)
-			return true;
-	return false; /* the rule names this unit no more */
-}
-
-/* Takes out the entries whose alerts have left; returns how many, copies in left. */
-static size_t take_left(struct engine *e, struct casefile *c, struct case_alert *left)
-{
-	uint32_t kept = 0;
-	size_t n = 0;
-	for (uint32_t i = 0; i < c->n_alerts; i++) {
-		if (still_at(e, c, &c->alerts[i]))
-			c->alerts[kept++] = c->alerts[i];
-		else
-			left[n++] = c->alerts[i];
-	}
-	c->n_alerts = kept;
-	e->s->changed |= n > 0;
-	return n;
-}
-
-/* "While every alert is clearing, due, reminders and escalation rest; if one comes back after `due` has passed, it is
- * counted anew."  Otherwise the earliest due of its alerts. */
-static void settle_due(struct engine *e, struct casefile *c)
-{
-	bool resting = true;
-	int32_t due = DAY_NEVER;
-	for (uint32_t i = 0; i < c->n_alerts; i++)
-		resting &= alert_of(e, &c->alerts[i])->state == ALERT_CLEARING;
-	for (uint32_t i = 0; i < c->n_alerts; i++) {
-		struct case_alert *entry = &c->alerts[i];
-		const struct alert *a = alert_of(e, entry);
-		if (c->resting && !resting && a->state == ALERT_OPEN && entry->due < e->today) {
-			entry->due = deadline(e, a->is, a->level);
-			c->missed = false;
-			e->s->changed = true;
-		}
-		if (entry->due < due)
-			due = entry->due;
-	}
-	if (c->resting != resting || c->due != due)
-		e->s->changed = true;
-	c->resting = resting;
-	c->due = due;
-	if (!c->missed && !resting && due != DAY_NEVER && due < e->today) {
-		c->missed = true;
-		e->s->changed = true;
-	}
+	return entry->in && !entry->left && !entry->answered;
 }
 
 static uint32_t highest_level(const struct casefile *c)
 {
 	uint32_t level = 0;
 	for (uint32_t i = 0; i < c->n_alerts; i++)
-		if (c->alerts[i].level > level)
+		if (c->alerts[i].in && !c->alerts[i].left && c->alerts[i].level > level)
 			level = c->alerts[i].level;
 	return level;
+}
+
+static bool has_news(const struct casefile *c)
+{
+	for (uint32_t i = 0; i < c->n_alerts; i++)
+		if (c->alerts[i].in && (c->alerts[i].left ? c->alerts[i].n_told > 0 : !is_told(&c->alerts[i])))
+			return true;
+	return false;
+}
+
+/* --- due, reminder, escalation */
+
+static int32_t working_days_before(const struct calendar *calendar, int32_t day, int32_t n)
+{
+	while (n > 0)
+		n -= calendar_is_working(calendar, --day);
+	return day;
+}
+
+/* "A reminder comes at 00:00 of its working day, and not at all if that has passed." */
+static int64_t reminder(const struct engine *e, const struct casefile *c)
+{
+	struct span before = c->is ? c->is->remind : (struct span){-1, SPAN_DAYS};
+	if (before.n < 0 || c->due == DAY_NEVER)
+		return 0;
+	int32_t day = before.unit == SPAN_WORKING_DAYS ? working_days_before(e->ruleset->calendar, c->due, before.n)
+						       : c->due - before.n;
+	int64_t at = day_start(e->ruleset->zone, day);
+	return at > e->now ? at : 0;
+}
+
+static int64_t escalation(const struct engine *e, const struct casefile *c)
+{
+	if (!c->is || c->is->escalate_after.n < 0 || c->due == DAY_NEVER || c->escalated == c->due)
+		return TIME_NEVER;
+	struct span after = c->is->escalate_after;
+	return after.n ? span_end(after, e->ruleset->zone, e->ruleset->calendar, day_start(e->ruleset->zone, c->due))
+		       : day_start(e->ruleset->zone, c->due + 1);
+}
+
+/* "While every alert is clearing, due, reminders and escalation rest; if one comes back after `due` has passed, it is
+ * counted anew."  Otherwise the earliest due of the unanswered alerts. */
+static void settle_due(struct engine *e, struct casefile *c)
+{
+	bool resting = true;
+	int32_t due = DAY_NEVER;
+	for (uint32_t i = 0; i < c->n_alerts; i++)
+		if (waits_for_answer(&c->alerts[i]))
+			resting &= find_alert(e->s, c->alerts[i].rule, c->alerts[i].member)->state == ALERT_CLEARING;
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		struct case_alert *entry = &c->alerts[i];
+		if (!waits_for_answer(entry))
+			continue;
+		const struct alert *a = find_alert(e->s, entry->rule, entry->member);
+		if (c->resting && !resting && a->state == ALERT_OPEN && entry->due < e->today) {
+			entry->due = deadline(e, a->is, a->level);
+			c->missed = false;
+		}
+		if (entry->due < due)
+			due = entry->due;
+	}
+	if (c->resting == resting && c->due == due)
+		return;
+	e->s->changed = true;
+	c->resting = resting;
+	if (c->due == due)
+		return;
+	if (due > c->due)
+		c->missed = c->missed && due < e->today;
+	c->due = due;
+	c->remind = reminder(e, c);
+}
+
+/* "A deadline is missed when the due day ends." */
+static void pass_deadline(struct engine *e, struct casefile *c)
+{
+	if (c->missed || c->resting || c->due == DAY_NEVER || c->due >= e->today || c->messages == 0)
+		return;
+	c->missed = true;
+	e->s->changed = true;
+	send_outcome(e, c, "missed", ON_TIME_NO, false);
+}
+
+static void pass_reminder(struct engine *e, struct casefile *c)
+{
+	if (!c->remind || c->remind > e->now)
+		return;
+	bool send = !c->resting && c->messages > 0 && c->due >= e->today;
+	c->remind = 0;
+	e->s->changed = true;
+	if (send)
+		send_message(e, c, CASE_REMINDED, NULL, NULL);
+}
+
+static void pass_escalation(struct engine *e, struct casefile *c)
+{
+	if (c->resting || c->messages == 0 || escalation(e, c) > e->now)
+		return;
+	c->escalated = c->due;
+	e->s->changed = true;
+	for (size_t i = 0; i < c->is->n_escalate; i++)
+		send_message(e, c, CASE_ESCALATED, NULL, &e->ruleset->units[c->is->escalate[i]]);
+}
+
+/* --- opening and telling */
+
+static bool wants_opening(const struct casefile *c)
+{
+	for (uint32_t i = 0; i < c->n_alerts; i++)
+		if (waits_for_answer(&c->alerts[i]))
+			return true;
+	return false;
 }
 
 static void open_case(struct engine *e, struct casefile *c)
 {
 	c->open = true;
 	c->number++;
+	c->previous = c->follow_up;
 	c->messages = 0;
 	c->opened = e->now;
-	c->missed = false;
-	c->previous = 0;
-	c->region = arena_str(e->s->arena, subject_region(e));
-}
-
-static void end_case(struct casefile *c)
-{
-	c->open = c->missed = c->resting = false;
-	c->n_alerts = 0;
-	c->due = DAY_NEVER;
-	c->region = (struct str){"", 0};
-}
-
-static bool has_news(const struct casefile *c, size_t n_left)
-{
-	if (n_left)
-		return true;
-	for (uint32_t i = 0; i < c->n_alerts; i++)
-		if (c->alerts[i].told != c->alerts[i].level + 1)
-			return true;
-	return false;
+	c->sent = 0;
+	c->level = 0;
+	c->due = c->told_due = c->escalated = DAY_NEVER;
+	c->missed = c->resting = c->answered = false;
+	c->remind = 0;
+	c->feedback = 0;
+	memset(c->heard, 0, sizeof c->heard);
+	e->s->changed = true;
 }
 
 static void mark_told(struct casefile *c)
 {
-	for (uint32_t i = 0; i < c->n_alerts; i++)
-		c->alerts[i].told = c->alerts[i].level + 1;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		struct case_alert *a = &c->alerts[i];
+		if (a->in && a->left && !a->answered)
+			continue;
+		if (a->in && a->left) { /* answered, told that it left: remembered, since it may come again */
+			a->in = a->left = false;
+			a->n_told = 0;
+		} else if (a->in && !is_told(a)) {
+			if (a->n_told == MAX_TOLD)
+				memmove(a->told, a->told + 1, --a->n_told * sizeof *a->told);
+			a->told[a->n_told++] = (struct told){c->messages, a->level};
+		}
+		c->alerts[kept++] = *a;
+	}
+	c->n_alerts = kept;
 }
 
-static const char *reason_of(const struct engine *e, const struct case_alert *left, size_t n_left)
+static void tell(struct engine *e, struct casefile *c, enum message_type type)
 {
-	for (size_t i = 0; i < n_left; i++) {
-		const struct alert *a = alert_of(e, &left[i]);
-		if (a && a->is)
-			return "cleared";
-	}
-	return "rule removed";
+	c->level = highest_level(c);
+	c->told_due = c->due;
+	send_message(e, c, type, NULL, NULL);
+	mark_told(c);
 }
+
+static int64_t after(const struct engine *e, struct span span, int64_t start)
+{
+	return span.n > 0 ? span_end(span, e->ruleset->zone, e->ruleset->calendar, start) : start;
+}
+
+static int64_t gathered(const struct engine *e, const struct casefile *c)
+{
+	return after(e, c->is ? c->is->gather : (struct span){0, SPAN_MINUTES}, c->opened);
+}
+
+static int64_t quiet_over(const struct engine *e, const struct casefile *c)
+{
+	return after(e, c->is ? c->is->quiet : (struct span){0, SPAN_MINUTES}, c->sent);
+}
+
+/* "Inside `quiet`, changes wait and go as one message.  Sent at once: the case's level rises, its due moves nearer." */
+static void tell_news(struct engine *e, struct casefile *c)
+{
+	if (c->messages == 0) {
+		if (gathered(e, c) <= e->now)
+			tell(e, c, CASE_OPENED);
+		return;
+	}
+	if (!has_news(c))
+		return;
+	bool rises = highest_level(c) > c->level, nearer = c->due < c->told_due && !c->resting;
+	if (rises || nearer || quiet_over(e, c) <= e->now)
+		tell(e, c, rises ? CASE_RAISED : CASE_CHANGED);
+}
+
+/* --- ending */
+
+/* What an ended case leaves: its answered alerts, which may speak again. */
+static void forget_case(struct casefile *c)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		struct case_alert a = c->alerts[i];
+		if (!a.answered)
+			continue;
+		a.in = a.left = false;
+		a.n_told = 0;
+		c->alerts[kept++] = a;
+	}
+	c->n_alerts = kept;
+	c->open = c->missed = c->resting = c->answered = false;
+	c->due = c->told_due = c->escalated = DAY_NEVER;
+	c->remind = 0;
+}
+
+static void send_end(struct engine *e, struct casefile *c, enum message_type type, const char *reason)
+{
+	send_message(e, c, type, reason, NULL);
+	for (size_t i = 0; c->escalated != DAY_NEVER && c->is && i < c->is->n_escalate; i++)
+		send_message(e, c, type, reason, &e->ruleset->units[c->is->escalate[i]]);
+}
+
+static bool any_moved(struct engine *e, const struct casefile *c)
+{
+	for (uint32_t i = 0; i < c->n_alerts; i++)
+		if (c->alerts[i].in && is_moved(e, c, &c->alerts[i]))
+			return true;
+	return false;
+}
+
+static bool any_answered(const struct casefile *c)
+{
+	for (uint32_t i = 0; i < c->n_alerts; i++)
+		if (c->alerts[i].in && c->alerts[i].answered)
+			return true;
+	return false;
+}
+
+static bool all_orphans(struct engine *e, const struct casefile *c)
+{
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		const struct alert *a = find_alert(e->s, c->alerts[i].rule, c->alerts[i].member);
+		if (c->alerts[i].in && a && a->is)
+			return false;
+	}
+	return true;
+}
+
+/* "on_time (the answer's time against `due`; absent where it cleared in time or moved)" */
+static enum on_time answer_in_time(const struct engine *e, const struct casefile *c)
+{
+	if (c->due == DAY_NEVER)
+		return ON_TIME_ABSENT;
+	return day_of(e->ruleset->zone, c->answered_at) <= c->due ? ON_TIME_YES : ON_TIME_NO;
+}
+
+static void end_case(struct engine *e, struct casefile *c)
+{
+	enum on_time late = c->missed || (!c->resting && c->due < e->today) ? ON_TIME_NO : ON_TIME_ABSENT;
+	e->s->changed = true;
+	if (c->messages == 0) { /* nothing was told: there was no case */
+		c->number--;
+	} else if (any_moved(e, c)) {
+		send_end(e, c, CASE_CLOSED, "moved");
+	} else if (any_answered(c)) {
+		const char *result = c->result == ANSWER_HANDLED ? "handled" : "not_confirmed";
+		send_end(e, c, CASE_CLOSED, result);
+		send_outcome(e, c, result, answer_in_time(e, c), true);
+	} else {
+		send_end(e, c, CASE_CLEARED, all_orphans(e, c) ? "rule removed" : "cleared");
+		send_outcome(e, c, "cleared", late, true);
+	}
+	forget_case(c);
+}
+
+/* --- one case after a step */
 
 static void update_case(struct engine *e, struct casefile *c)
 {
-	struct case_alert *left = arena_alloc(&e->scratch, (c->n_alerts + 1) * sizeof *left);
-	size_t n_left = take_left(e, c, left);
-	if (c->n_alerts == 0) {
-		if (c->open)
-			send_message(e, c, CASE_CLEARED, reason_of(e, left, n_left), left, n_left);
-		end_case(c);
+	if (!c->open && !wants_opening(c))
+		return;
+	if (!c->open)
+		open_case(e, c);
+	struct str region = subject_region(e);
+	if (!str_equal(region, c->region)) {
+		c->region = arena_str(e->s->arena, region);
+		e->s->changed = true;
+	}
+	if (!wants_opening(c)) {
+		end_case(e, c);
 		return;
 	}
 	settle_due(e, c);
-	if (c->open && !has_news(c, n_left))
-		return;
-	enum message_type type = CASE_OPENED;
-	uint32_t level = highest_level(c);
-	if (c->open)
-		type = level > c->level ? CASE_RAISED : CASE_CHANGED;
-	else
-		open_case(e, c);
-	c->level = level;
-	send_message(e, c, type, NULL, left, n_left);
-	mark_told(c);
-	e->s->changed = true;
+	tell_news(e, c);
+	pass_deadline(e, c);
+	pass_reminder(e, c);
+	pass_escalation(e, c);
 }
 
 void update_cases(struct engine *e)
 {
+	struct subject *s = e->s;
+	for (uint32_t i = 0; i < s->n_cases; i++)
+		if (s->cases[i].n_alerts)
+			follow_alerts(e, &s->cases[i]);
 	join_alerts(e);
-	for (uint32_t i = 0; i < e->s->n_cases; i++)
-		if (e->s->cases[i].open || e->s->cases[i].n_alerts)
-			update_case(e, &e->s->cases[i]);
+	for (uint32_t i = 0; i < s->n_cases; i++)
+		update_case(e, &s->cases[i]);
 }
 
 void close_cases(struct engine *e, const char *reason)
 {
-	for (uint32_t i = 0; i < e->s->n_cases; i++) {
-		struct casefile *c = &e->s->cases[i];
-		if (!c->open)
-			continue;
-		send_message(e, c, CASE_CLOSED, reason, NULL, 0);
-		end_case(c);
+	struct subject *s = e->s;
+	for (uint32_t i = 0; i < s->n_cases; i++) {
+		struct casefile *c = &s->cases[i];
+		if (c->open && c->messages > 0) {
+			send_end(e, c, CASE_CLOSED, reason);
+			send_outcome(e, c, reason, c->missed ? ON_TIME_NO : ON_TIME_ABSENT, true);
+		} else if (c->open) {
+			c->number--;
+		}
+		forget_case(c);
+		c->n_alerts = 0;
 	}
-	for (uint32_t i = 0; i < e->s->n_alerts; i++)
-		e->s->alerts[i] = (struct alert){.rule = e->s->alerts[i].rule,
-						 .member = e->s->alerts[i].member,
-						 .is = e->s->alerts[i].is,
-						 .number = e->s->alerts[i].number,
-						 .version = e->s->alerts[i].version};
-	e->s->changed = true;
+	for (uint32_t i = 0; i < s->n_alerts; i++)
+		s->alerts[i] = (struct alert){.rule = s->alerts[i].rule,
+					      .member = s->alerts[i].member,
+					      .is = s->alerts[i].is,
+					      .number = s->alerts[i].number,
+					      .version = s->alerts[i].version};
+	s->changed = true;
 }
 
-/* The deadline passes at 00:00 after the due day. */
-int64_t case_due(const struct engine *e, const struct casefile *c)
+/* --- timers */
+
+static int64_t sooner(const struct engine *e, int64_t at, int64_t least)
 {
-	if (!c->open || c->missed || c->resting || c->due == DAY_NEVER)
-		return TIME_NEVER;
-	return day_start(e->ruleset->zone, c->due + 1);
+	return at > e->now && at < least ? at : least;
+}
+
+static int64_t answers_due(struct engine *e, const struct casefile *c)
+{
+	int64_t due = TIME_NEVER;
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		const struct alert *a =
+			c->alerts[i].answered ? find_alert(e->s, c->alerts[i].rule, c->alerts[i].member) : NULL;
+		if (a && is_active(a))
+			due = sooner(e, c->alerts[i].until, due);
+	}
+	return due;
+}
+
+int64_t case_due(struct engine *e, const struct casefile *c)
+{
+	int64_t due = answers_due(e, c);
+	if (!c->open)
+		return due;
+	if (c->messages == 0)
+		due = sooner(e, gathered(e, c), due);
+	else if (has_news(c))
+		due = sooner(e, quiet_over(e, c), due);
+	if (c->remind)
+		due = sooner(e, c->remind, due);
+	if (c->resting || c->due == DAY_NEVER)
+		return due;
+	if (!c->missed)
+		due = sooner(e, day_start(e->ruleset->zone, c->due + 1), due);
+	return sooner(e, escalation(e, c), due);
 }

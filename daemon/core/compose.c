@@ -277,7 +277,7 @@ static const struct member *member_of(const struct engine *e, const struct rule 
 	return NULL;
 }
 
-static void compose_alert(struct engine *e, struct message_alert *out, const struct case_alert *entry, bool over)
+static void compose_alert(struct engine *e, struct message_alert *out, const struct case_alert *entry)
 {
 	const struct alert *a = find_alert(e->s, entry->rule, entry->member);
 	const struct rule *rule = a ? a->is : NULL;
@@ -289,7 +289,7 @@ static void compose_alert(struct engine *e, struct message_alert *out, const str
 				      .version = a ? a->version : 0,
 				      .since = a ? a->since : e->now,
 				      .summary = {"", 0}};
-	out->state = over ? "over" : a && a->state == ALERT_CLEARING ? "clearing" : "open";
+	out->state = !a || !is_active(a) ? "over" : a->state == ALERT_CLEARING ? "clearing" : "open";
 	if (!rule)
 		return;
 	e->each = member_of(e, rule, entry->member);
@@ -300,47 +300,94 @@ static void compose_alert(struct engine *e, struct message_alert *out, const str
 	e->each = NULL;
 }
 
-static void compose_case(struct engine *e, struct message *m, const struct casefile *c)
+static struct str case_id(struct engine *e, const struct casefile *c, uint32_t number)
+{
+	const struct subject *s = e->s;
+	return str_of(arena_printf(e->fx->arena, "%s/%.*s/%.*s/%u", s->watch->name, (int)s->key.len, s->key.s,
+				   (int)c->unit.len, c->unit.s, number));
+}
+
+/* A topic's {region} is the unit's code: what follows the slash of township/360704102. */
+static struct str topic_of(struct engine *e, const struct unit *unit, struct str name)
+{
+	const char *at = strstr(unit->topic, "{region}");
+	size_t len = strlen(unit->name);
+	if (!at)
+		return str_of(unit->topic);
+	struct str code =
+		name.len > len ? (struct str){name.s + len + 1, name.len - (uint32_t)len - 1} : (struct str){"", 0};
+	return str_of(arena_printf(e->fx->arena, "%.*s%.*s%s", (int)(at - unit->topic), unit->topic, (int)code.len,
+				   code.s, at + strlen("{region}")));
+}
+
+static void compose_case(struct engine *e, struct message *m, const struct casefile *c, const struct unit *to)
 {
 	const struct subject *s = e->s;
 	struct arena *a = e->fx->arena;
 	m->watch = s->watch;
 	m->subject = arena_str(a, s->key);
 	m->region = arena_str(a, c->region);
-	m->unit = arena_str(a, c->unit);
-	m->topic = str_of(c->is ? c->is->topic : "");
+	m->unit = to ? str_of(to->name) : arena_str(a, c->unit);
+	m->topic = topic_of(e, to ? to : c->is, m->unit);
 	m->case_number = c->number;
 	m->number = c->messages;
-	m->case_id = str_of(arena_printf(a, "%s/%.*s/%.*s/%u", s->watch->name, (int)s->key.len, s->key.s,
-					 (int)c->unit.len, c->unit.s, c->number));
-	m->previous = c->previous ? str_of(arena_printf(a, "%s/%.*s/%.*s/%u", s->watch->name, (int)s->key.len, s->key.s,
-							(int)c->unit.len, c->unit.s, c->previous))
-				  : (struct str){"", 0};
+	m->case_id = case_id(e, c, c->number);
+	m->previous = c->previous ? case_id(e, c, c->previous) : (struct str){"", 0};
 	m->level = e->ruleset->levels[c->level];
 	m->due = c->resting ? DAY_NEVER : c->due;
 	m->opened = c->opened;
 	m->now = e->now;
 }
 
-struct message *send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
-			     const struct case_alert *left, size_t n_left)
+void send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
+		  const struct unit *to)
 {
 	e->s->changed = true;
 	c->messages++;
+	c->sent = e->now;
 	if (!e->fx || !c->is)
-		return NULL; /* a unit that is gone has no queue */
+		return; /* a unit that is gone has no queue */
 	struct message *m = arena_zero(e->fx->arena, sizeof *m);
 	m->type = type;
 	m->reason = reason;
-	compose_case(e, m, c);
-	m->n_alerts = c->n_alerts + n_left;
-	m->alerts = arena_alloc(e->fx->arena, (m->n_alerts + 1) * sizeof *m->alerts);
+	compose_case(e, m, c, to);
+	m->alerts = arena_alloc(e->fx->arena, (c->n_alerts + 1) * sizeof *m->alerts);
 	for (uint32_t i = 0; i < c->n_alerts; i++)
-		compose_alert(e, &m->alerts[i], &c->alerts[i], type == CASE_CLOSED);
-	for (size_t i = 0; i < n_left; i++)
-		compose_alert(e, &m->alerts[c->n_alerts + i], &left[i], true);
+		if (c->alerts[i].in)
+			compose_alert(e, &m->alerts[m->n_alerts++], &c->alerts[i]);
 	*e->fx->last = m;
 	e->fx->last = &m->next;
 	e->fx->n_messages++;
-	return m;
+}
+
+/* "Cases of a watch that is fed by outcomes give none." */
+void send_outcome(struct engine *e, const struct casefile *c, const char *result, enum on_time on_time, bool ended)
+{
+	if (!e->fx || e->s->watch->fed_by_outcomes)
+		return;
+	struct arena *a = e->fx->arena;
+	struct outcome *o = arena_zero(a, sizeof *o);
+	*o = (struct outcome){.watch = e->s->watch,
+			      .subject = arena_str(a, e->s->key),
+			      .unit = arena_str(a, c->unit),
+			      .region = arena_str(a, c->region),
+			      .case_id = case_id(e, c, c->number),
+			      .case_number = c->number,
+			      .opened = c->opened,
+			      .ended = ended ? e->now : 0,
+			      .due = c->due,
+			      .result = result,
+			      .on_time = on_time,
+			      .now = e->now,
+			      .number = c->messages};
+	o->rules = arena_alloc(a, (c->n_alerts + 1) * sizeof *o->rules);
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		size_t k = 0;
+		while (k < o->n_rules && !str_equal(o->rules[k], c->alerts[i].rule))
+			k++;
+		if (c->alerts[i].in && k == o->n_rules)
+			o->rules[o->n_rules++] = arena_str(a, c->alerts[i].rule);
+	}
+	*e->fx->last_outcome = o;
+	e->fx->last_outcome = &o->next;
 }

@@ -52,6 +52,23 @@ struct message {
 	struct message *next;
 };
 
+/* What became of a case (language.md, "Outcomes"). */
+enum on_time { ON_TIME_NO, ON_TIME_YES, ON_TIME_ABSENT };
+struct outcome {
+	const struct watch *watch;
+	struct str subject, unit, region, case_id;
+	uint32_t case_number;
+	struct str *rules;
+	size_t n_rules;
+	int64_t opened, ended; /* ms; ended 0: the case goes on */
+	int32_t due;           /* day; DAY_NEVER: none */
+	const char *result;    /* missed, handled, not_confirmed, cleared, ended */
+	enum on_time on_time;
+	int64_t now;
+	uint32_t number; /* of the messages so far: tells the outcomes of one case apart */
+	struct outcome *next;
+};
+
 struct rule_counts { /* by rule index, counted over steps */
 	uint64_t evaluated, unknown, opened;
 };
@@ -59,6 +76,7 @@ struct effects {
 	struct arena *arena;
 	struct message *first, **last;
 	size_t n_messages;
+	struct outcome *first_outcome, **last_outcome;
 	uint64_t late_contributions; /* older than any window reaches: dropped */
 	struct rule_counts *rules;   /* ruleset->n_rules, or NULL; not reset here */
 };

@@ -236,15 +236,20 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 		 struct err *why)
 {
 	struct prepared p;
+	bool folds = event && event->type;
 	begin(e, s, now, fx);
-	if (event && !prepare(e, event, &p, why))
+	if (folds && !prepare(e, event, &p, why))
 		return false;
-	if (event && is_over(s, &p))
+	if (event && event->answer && !check_answer(e, event->answer, why))
+		return false;
+	if (folds && is_over(s, &p))
 		return true;
-	if (event && event->type->end) {
+	if (event && event->answer)
+		apply_answer(e, event);
+	if (folds && event->type->end) {
 		close_cases(e, "ended");
 		fold_end(e, &p);
-	} else if (event) {
+	} else if (folds) {
 		fold(e, &p);
 	}
 	fold_prune(e);

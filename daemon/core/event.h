@@ -1,11 +1,23 @@
 /* One event about one subject, decoded: what the engine takes in.  Everything is borrowed from the decoder's arena. */
 #ifndef EVENT_H
 #define EVENT_H
-#include "ruleset.h"
+#include "subject.h"
+
+/* A caseworker's feedback on a case (language.md, "Feedback"). */
+struct answer {
+	enum answer_kind kind;
+	struct str case_id;      /* <watch>/<subject>/<unit>/<number> */
+	int64_t at;              /* ms; default the event's time */
+	int64_t until;           /* ms; TIME_NEVER: none */
+	int64_t message_no;      /* what the answer covers; -1: the latest */
+	const struct str *rules; /* only these; n_rules 0: all */
+	size_t n_rules;
+};
 
 struct event {
 	const struct watch *watch;
-	const struct event_type *type;
+	const struct event_type *type; /* NULL: an answer that the watch's `events` don't name */
+	const struct answer *answer;   /* NULL: an ordinary event */
 	struct str subject, source, id;
 	int64_t time; /* ms: the CloudEvents time, else the Kafka timestamp */
 	/* By the order of type->data; a field that the event lacks is CEL_UNKNOWN, JSON null is CEL_NULL, a number is

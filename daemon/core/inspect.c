@@ -134,25 +134,45 @@ static bool check_alert(const struct engine *e, const struct alert *a, struct er
 	return true;
 }
 
+static bool check_entry(const struct subject *s, const struct casefile *c, const struct case_alert *entry,
+			struct err *why)
+{
+	const struct alert *a = find_alert(s, entry->rule, entry->member);
+	if (!entry->in && !entry->answered)
+		return err_set(why, "case %.*s: remembers %.*s unanswered", (int)c->unit.len, c->unit.s,
+			       (int)entry->rule.len, entry->rule.s);
+	if (!entry->in || entry->left)
+		return true;
+	if (!a || !is_active(a) || a->number != entry->joined || a->level != entry->level)
+		return err_set(why, "case %.*s: alert %.*s is not as the case has it", (int)c->unit.len, c->unit.s,
+			       (int)entry->rule.len, entry->rule.s);
+	return true;
+}
+
 static bool check_case(const struct subject *s, const struct casefile *c, struct err *why)
 {
-	uint32_t highest = 0;
+	uint32_t told = 0, waiting = 0;
 	int32_t due = DAY_NEVER;
-	if (c->open != (c->n_alerts > 0))
-		return err_set(why, "case %.*s: open %d with %u alerts", (int)c->unit.len, c->unit.s, c->open,
-			       c->n_alerts);
 	for (uint32_t i = 0; i < c->n_alerts; i++) {
 		const struct case_alert *entry = &c->alerts[i];
-		const struct alert *a = find_alert(s, entry->rule, entry->member);
-		if (!a || a->state == ALERT_OVER || a->number != entry->joined || a->level != entry->level)
-			return err_set(why, "case %.*s: alert %.*s is not as the case has it", (int)c->unit.len,
-				       c->unit.s, (int)entry->rule.len, entry->rule.s);
-		highest = a->level > highest ? a->level : highest;
-		due = entry->due < due ? entry->due : due;
+		if (!check_entry(s, c, entry, why))
+			return false;
+		if (!entry->in || entry->left)
+			continue;
+		if (entry->n_told && entry->told[entry->n_told - 1].level > told)
+			told = entry->told[entry->n_told - 1].level;
+		waiting += !entry->answered;
+		if (!entry->answered && entry->due < due)
+			due = entry->due;
 	}
-	if (c->open && (highest != c->level || due != c->due || c->number == 0))
-		return err_set(why, "case %.*s: level %u, highest of its alerts %u", (int)c->unit.len, c->unit.s,
-			       c->level, highest);
+	if (c->open != (waiting > 0))
+		return err_set(why, "case %.*s: open %d with %u unanswered alerts", (int)c->unit.len, c->unit.s,
+			       c->open, waiting);
+	if (!c->open)
+		return true;
+	if (c->number == 0 || due != c->due || told > c->level)
+		return err_set(why, "case %.*s: number %u, due %d of %d, level %u of %u", (int)c->unit.len, c->unit.s,
+			       c->number, c->due, due, c->level, told);
 	return true;
 }
 

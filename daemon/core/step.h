@@ -102,10 +102,22 @@ void judge(struct engine *e, const struct rule *rule, struct judgement *out);
 void judge_rule(struct engine *e, const struct rule *rule); /* for the subject or each member; moves the alerts */
 void drop_orphans(struct engine *e);                        /* alerts whose rule is gone are over */
 struct alert *find_alert(const struct subject *s, struct str rule, struct str member);
+bool is_active(const struct alert *a); /* open or clearing, and its rule is there */
 int64_t alert_due(const struct engine *e, const struct alert *a);
+
+/* --- cases (unit.c, answer.c, entry.c, case.c, compose.c) */
+struct str unit_for(struct engine *e, uint32_t unit, const struct unit **is); /* its name for the subject's region */
+bool check_answer(struct engine *e, const struct answer *answer, struct err *why);
+void apply_answer(struct engine *e, const struct event *event);
+void follow_alerts(struct engine *e, struct casefile *c); /* the entries follow their alerts */
+void join_alerts(struct engine *e);                       /* active alerts join the cases of their rules' units */
+bool is_moved(struct engine *e, const struct casefile *c, const struct case_alert *entry);
+int32_t deadline(const struct engine *e, const struct rule *rule, uint32_t level);
 void update_cases(struct engine *e);
 void close_cases(struct engine *e, const char *reason); /* case.closed for each open one; every alert is over */
-int64_t case_due(const struct engine *e, const struct casefile *c);
-struct message *send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
-			     const struct case_alert *left, size_t n_left);
+int64_t case_due(struct engine *e, const struct casefile *c);
+/* Sends one message of the case to its unit, or to another one (an escalation). */
+void send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
+		  const struct unit *to);
+void send_outcome(struct engine *e, const struct casefile *c, const char *result, enum on_time on_time, bool ended);
 #endif

@@ -38,6 +38,7 @@ void effects_init(struct effects *fx, struct arena *arena)
 {
 	*fx = (struct effects){.arena = arena};
 	fx->last = &fx->first;
+	fx->last_outcome = &fx->first_outcome;
 }
 
 const char *message_type_name(enum message_type type)

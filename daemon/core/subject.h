@@ -53,29 +53,49 @@ struct alert {
 	uint32_t on; /* bit set of rule levels that hold */
 };
 
-/* One unit's cases of this subject: at most one is open; the number counts them. */
+/* What a message told of an alert. */
+struct told {
+	uint32_t message, level;
+};
+enum { MAX_TOLD = 16 };
 struct case_alert {
 	struct str rule, member;
-	uint32_t level;    /* the alert's when the case last saw it */
-	uint32_t told;     /* level last told + 1; 0: not yet told */
-	int32_t due;       /* day; DAY_NEVER: none */
-	uint32_t answered; /* answered level + 1; 0: unanswered */
-	int64_t until;     /* of the answer; TIME_NEVER: none */
-	uint32_t joined;   /* the alert's number when it joined */
+	bool in;                    /* it belongs to the open case; else it is remembered: answered in an earlier one */
+	bool left;                  /* it has left, and the unit hasn't been told so yet */
+	uint32_t joined;            /* the alert's number when it joined */
+	uint32_t level;             /* the alert's when the case last saw it */
+	int32_t due;                /* day; DAY_NEVER: none */
+	struct told told[MAX_TOLD]; /* oldest first */
+	uint32_t n_told;
+	uint32_t answered;    /* answered level + 1; 0: unanswered */
+	uint32_t answered_in; /* number of that case; 0: at another unit, before a move */
+	int64_t until;        /* of the answer; TIME_NEVER: none */
 };
+enum answer_kind { ANSWER_ACKNOWLEDGED, ANSWER_CONFIRMED, ANSWER_MEASURE_TAKEN, ANSWER_HANDLED, ANSWER_NOT_CONFIRMED };
+/* One unit's cases of this subject: at most one is open; the number counts them. */
 struct casefile {
 	struct str unit;       /* with the code: township/360704102 */
 	const struct unit *is; /* NULL: no such unit any more */
-	struct str region;     /* the subject's when the case opened */
 	uint32_t number;       /* of the newest case */
-	uint32_t previous;     /* number of the case that it follows up; 0: none */
-	uint32_t messages;     /* sent in the open case */
+	uint32_t previous;     /* number of the case that the open one follows up; 0: none */
+	uint32_t follow_up;    /* within a step: what `previous` will be if a case opens */
 	bool open;
-	bool missed;    /* the deadline has passed unanswered */
-	bool resting;   /* every alert is clearing: due, reminders and escalation rest */
-	uint32_t level; /* last told */
-	int64_t opened;
-	int32_t due; /* day; DAY_NEVER: none, or at rest */
+	/* all below: of the open case */
+	struct str region;    /* the subject's */
+	uint32_t messages;    /* sent; 0: still gathering */
+	uint32_t level;       /* last told */
+	int32_t told_due;     /* last told */
+	int64_t opened, sent; /* ms; of the opening, of the last message */
+	int32_t due;          /* day; DAY_NEVER: none */
+	bool missed;          /* due has passed unanswered, and an outcome was sent */
+	bool resting;         /* every unanswered alert is clearing: due, reminder and escalation rest */
+	int64_t remind;       /* ms: the reminder; 0: none to come */
+	int32_t escalated;    /* the due day for which it was escalated; DAY_NEVER: never */
+	bool answered;        /* an answer was given: */
+	enum answer_kind result;
+	int64_t answered_at;
+	int64_t heard[ANSWER_MEASURE_TAKEN + 1]; /* ms: acknowledged, confirmed, measure taken; 0: not */
+	uint64_t feedback; /* hash of the newest feedback's source and id: a repeat is passed over */
 	struct case_alert *alerts;
 	uint32_t n_alerts, cap_alerts;
 };

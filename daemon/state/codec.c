@@ -294,6 +294,49 @@ static void put_alerts(struct buffer *b, const struct subject *s, const struct r
 	}
 }
 
+static void put_case_alert(struct buffer *b, const struct ruleset *r, const struct case_alert *a)
+{
+	put_text(b, a->rule);
+	put_text(b, a->member);
+	put_byte(b, (a->in ? ENTRY_IN : 0u) | (a->left ? ENTRY_LEFT : 0u) | (a->answered ? ENTRY_ANSWERED : 0u) |
+			    (a->until != TIME_NEVER ? ENTRY_UNTIL : 0u));
+	put(b, a->joined);
+	put_level(b, r, a->level);
+	put_signed(b, a->due);
+	put(b, a->n_told);
+	for (uint32_t i = 0; i < a->n_told; i++) {
+		put(b, a->told[i].message);
+		put_level(b, r, a->told[i].level);
+	}
+	if (a->answered) {
+		put_level(b, r, a->answered - 1);
+		put(b, a->answered_in);
+	}
+	if (a->until != TIME_NEVER)
+		put_signed(b, a->until);
+}
+
+static void put_open_case(struct buffer *b, const struct ruleset *r, const struct casefile *c)
+{
+	put(b, c->previous);
+	put_text(b, c->region);
+	put(b, c->messages);
+	put_level(b, r, c->level);
+	put_signed(b, c->told_due);
+	put_signed(b, c->opened);
+	put_signed(b, c->sent);
+	put_signed(b, c->due);
+	put_signed(b, c->remind);
+	put_signed(b, c->escalated);
+	if (c->answered) {
+		put_byte(b, c->result);
+		put_signed(b, c->answered_at);
+	}
+	for (int i = 0; i <= ANSWER_MEASURE_TAKEN; i++)
+		put_signed(b, c->heard[i]);
+	put_fixed(b, c->feedback);
+}
+
 static void put_cases(struct buffer *b, const struct subject *s, const struct ruleset *r)
 {
 	put(b, s->n_cases);
@@ -301,28 +344,13 @@ static void put_cases(struct buffer *b, const struct subject *s, const struct ru
 		const struct casefile *c = &s->cases[i];
 		put_text(b, c->unit);
 		put(b, c->number);
-		put(b, c->previous);
 		put_byte(b, (c->open ? CASE_OPEN : 0u) | (c->missed ? CASE_MISSED : 0u) |
-				    (c->resting ? CASE_RESTING : 0u));
-		if (!c->open)
-			continue;
-		put_text(b, c->region);
-		put(b, c->messages);
-		put_level(b, r, c->level);
-		put_signed(b, c->opened);
-		put_signed(b, c->due);
+				    (c->resting ? CASE_RESTING : 0u) | (c->answered ? CASE_ANSWERED : 0u));
+		if (c->open)
+			put_open_case(b, r, c);
 		put(b, c->n_alerts);
-		for (uint32_t j = 0; j < c->n_alerts; j++) {
-			const struct case_alert *a = &c->alerts[j];
-			put_text(b, a->rule);
-			put_text(b, a->member);
-			put_level(b, r, a->level);
-			put_text(b, a->told ? str_of(r->levels[a->told - 1]) : (struct str){"", 0});
-			put_signed(b, a->due);
-			put_text(b, a->answered ? str_of(r->levels[a->answered - 1]) : (struct str){"", 0});
-			put_signed(b, a->until);
-			put(b, a->joined);
-		}
+		for (uint32_t j = 0; j < c->n_alerts; j++)
+			put_case_alert(b, r, &c->alerts[j]);
 	}
 }
 

@@ -372,17 +372,79 @@ static const struct unit *find_unit(const struct ruleset *r, struct str name)
 	return NULL;
 }
 
+/* A level; one that is gone becomes the lowest. */
+static uint32_t get_level_or_lowest(struct reader *x)
+{
+	int level = get_level(x);
+	return level < 0 ? 0 : (uint32_t)level;
+}
+
 static void read_case_alert(struct reader *x, struct case_alert *a)
 {
 	a->rule = get_text(x);
 	a->member = get_text(x);
-	int level = get_level(x), told = get_level(x);
-	a->level = level < 0 ? 0 : (uint32_t)level;
-	a->told = (uint32_t)(told + 1);
-	a->due = get_day(x);
-	a->answered = (uint32_t)(get_level(x) + 1);
-	a->until = get_signed(x);
+	unsigned flags = get_byte(x);
+	a->in = flags & ENTRY_IN;
+	a->left = flags & ENTRY_LEFT;
 	a->joined = (uint32_t)get(x);
+	a->level = get_level_or_lowest(x);
+	a->due = get_day(x);
+	uint32_t n_told = get_count(x, 2);
+	if (n_told > MAX_TOLD)
+		fail(x);
+	for (; a->n_told < n_told && !x->broken; a->n_told++) {
+		a->told[a->n_told].message = (uint32_t)get(x);
+		a->told[a->n_told].level = get_level_or_lowest(x);
+	}
+	if (flags & ENTRY_ANSWERED) {
+		a->answered = get_level_or_lowest(x) + 1;
+		a->answered_in = (uint32_t)get(x);
+	}
+	a->until = flags & ENTRY_UNTIL ? get_signed(x) : TIME_NEVER;
+}
+
+static void read_open_case(struct reader *x, struct casefile *c)
+{
+	c->previous = (uint32_t)get(x);
+	c->region = get_text(x);
+	c->messages = (uint32_t)get(x);
+	c->level = get_level_or_lowest(x);
+	c->told_due = get_day(x);
+	c->opened = get_signed(x);
+	c->sent = get_signed(x);
+	c->due = get_day(x);
+	c->remind = get_signed(x);
+	c->escalated = get_day(x);
+	if (c->answered) {
+		unsigned result = get_byte(x);
+		if (result > ANSWER_NOT_CONFIRMED)
+			fail(x);
+		c->result = result;
+		c->answered_at = get_signed(x);
+	}
+	for (int i = 0; i <= ANSWER_MEASURE_TAKEN; i++)
+		c->heard[i] = get_signed(x);
+	c->feedback = get_fixed(x);
+}
+
+static void read_case(struct reader *x, struct casefile *c)
+{
+	c->unit = get_text(x);
+	c->is = find_unit(x->r, c->unit);
+	c->number = (uint32_t)get(x);
+	c->due = c->told_due = c->escalated = DAY_NEVER;
+	unsigned flags = get_byte(x);
+	c->open = flags & CASE_OPEN;
+	c->missed = flags & CASE_MISSED;
+	c->resting = flags & CASE_RESTING;
+	c->answered = flags & CASE_ANSWERED;
+	if (c->open)
+		read_open_case(x, c);
+	uint32_t n_alerts = get_count(x, 8);
+	c->alerts = ARENA_ARRAY(x->arena, struct case_alert, n_alerts + 2);
+	c->cap_alerts = n_alerts + 2;
+	for (; c->n_alerts < n_alerts && !x->broken; c->n_alerts++)
+		read_case_alert(x, &c->alerts[c->n_alerts]);
 }
 
 static void read_cases(struct reader *x)
@@ -392,31 +454,8 @@ static void read_cases(struct reader *x)
 	uint32_t n = get_count(x, 4);
 	s->cases = ARENA_ARRAY(x->arena, struct casefile, n + 2);
 	s->cap_cases = n + 2;
-	for (; s->n_cases < n && !x->broken; s->n_cases++) {
-		struct casefile *c = &s->cases[s->n_cases];
-		c->unit = get_text(x);
-		c->is = find_unit(x->r, c->unit);
-		c->number = (uint32_t)get(x);
-		c->previous = (uint32_t)get(x);
-		c->due = DAY_NEVER;
-		unsigned flags = get_byte(x);
-		c->open = flags & CASE_OPEN;
-		c->missed = flags & CASE_MISSED;
-		c->resting = flags & CASE_RESTING;
-		if (!c->open)
-			continue;
-		c->region = get_text(x);
-		c->messages = (uint32_t)get(x);
-		int level = get_level(x);
-		c->level = level < 0 ? 0 : (uint32_t)level;
-		c->opened = get_signed(x);
-		c->due = get_day(x);
-		uint32_t n_alerts = get_count(x, 7);
-		c->alerts = ARENA_ARRAY(x->arena, struct case_alert, n_alerts + 2);
-		c->cap_alerts = n_alerts + 2;
-		for (; c->n_alerts < n_alerts && !x->broken; c->n_alerts++)
-			read_case_alert(x, &c->alerts[c->n_alerts]);
-	}
+	for (; s->n_cases < n && !x->broken; s->n_cases++)
+		read_case(x, &s->cases[s->n_cases]);
 }
 
 static void read_header(struct reader *x)

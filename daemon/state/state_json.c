@@ -205,8 +205,10 @@ static void case_alert_json(struct writing *w, const struct case_alert *a)
 	write_string(w->out, a->rule);
 	write_name(w->out, "member");
 	write_optional(w->out, a->member);
+	write_name(w->out, "in");
+	write_bool(w->out, a->in && !a->left);
 	write_name(w->out, "told");
-	write_text(w->out, a->told ? level_name(w->r, a->told - 1) : NULL);
+	write_text(w->out, a->n_told ? level_name(w->r, a->told[a->n_told - 1].level) : NULL);
 	write_name(w->out, "answered");
 	write_text(w->out, a->answered ? level_name(w->r, a->answered - 1) : NULL);
 	write_name(w->out, "due");
