@@ -6,6 +6,7 @@
 #define RUN_H
 #include "conf/settings.h"
 #include "core/ruleset.h"
+#include "ops/clock.h"
 #include "ops/metrics.h"
 
 struct worker;
@@ -75,7 +76,4 @@ struct worker_status {
 };
 /* A snapshot for health, metrics and STATUS=; from any thread, never blocks on a server. */
 void worker_status(struct worker *w, struct arena *a, struct worker_status *out);
-
-int64_t clock_wall(void);      /* ms since 1970 */
-int64_t clock_monotonic(void); /* ms */
 #endif

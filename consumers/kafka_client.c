@@ -1,0 +1,67 @@
+/* Makes librdkafka clients that log as we do and tell when all brokers are away. */
+#include "kafka_client.h"
+#include "../daemon/ops/log.h"
+#include <stdio.h>
+#include <string.h>
+
+/* librdkafka says a broken connection anew at each attempt; its texts hold addresses, never payloads.  CONFWARN: each
+ * client gets all properties and would name those that are for the others. */
+static void take_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	static struct log_limit limit;
+	if (strcmp(facility, "CONFWARN") == 0)
+		return;
+	enum log_level ours = level <= 3 ? LOG_LEVEL_ERROR : level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+	/* What it calls an error is trouble with one connection; whether it matters, the worker says. */
+	if (ours == LOG_LEVEL_ERROR && strcmp(facility, "FATAL") != 0)
+		ours = LOG_LEVEL_WARNING;
+	if (log_wants(ours))
+		log_limited(&limit, 60, ours, "librdkafka (%s) %s: %s", rd_kafka_name(rk), facility, text);
+}
+
+static void take_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
+{
+	struct kafka_trouble *t = opaque;
+	(void)rk;
+	if (!t)
+		return;
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		t->away = true;
+	snprintf(t->what, sizeof t->what, "%s", text);
+}
+
+static bool named(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->kafka.n_properties; i++)
+		if (strcmp(s->kafka.properties[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+rd_kafka_conf_t *kafka_client_conf(const struct settings *s, const struct kafka_setting *list, size_t n,
+				   struct err *why)
+{
+	rd_kafka_conf_t *conf = kafka_conf_new(s, why);
+	if (!conf)
+		return NULL;
+	rd_kafka_conf_set_log_cb(conf, take_log);
+	rd_kafka_conf_set_error_cb(conf, take_error);
+	for (size_t i = 0; i < n; i++)
+		if ((list[i].fixed || !named(s, list[i].name)) &&
+		    !kafka_conf_set(conf, list[i].name, list[i].value, why)) {
+			rd_kafka_conf_destroy(conf);
+			return NULL;
+		}
+	return conf;
+}
+
+rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *why)
+{
+	char text[256];
+	rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
+	if (rk)
+		return rk;
+	rd_kafka_conf_destroy(conf);
+	err_set(why, "Kafka client: %s", text);
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/* What the worker's three clients of librdkafka (consumer, replay, producer) have in common. */
+#ifndef KAFKA_CLIENT_H
+#define KAFKA_CLIENT_H
+#include "kafka_conf.h"
+
+struct kafka_setting {
+	const char *name, *value;
+	bool fixed; /* ours alone; else `properties` may say otherwise */
+};
+/* kafka_conf_new with our log and these settings. */
+rd_kafka_conf_t *kafka_client_conf(const struct settings *s, const struct kafka_setting *list, size_t n,
+				   struct err *why);
+/* Takes conf; the main log queue is librdkafka's own thread.  NULL: why; conf is destroyed. */
+rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *why);
+
+/* Counts of trouble that librdkafka tells through its error callback; the opaque of a client's conf. */
+struct kafka_trouble {
+	bool away;      /* all brokers are down; cleared by who finds one up */
+	char what[256]; /* the newest error's text */
+};
+#endif

@@ -1,0 +1,434 @@
+/* The transactional producer.  Delivery reports come as events, one queue poll for many, and give the changelog's
+ * offsets. */
+#include "outbox_kafka.h"
+#include "../../consumers/kafka_client.h"
+#include "../ops/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRANSACTION_MS = 15000, MAX_HANDLES = 256, RECORD_OVERHEAD = 512, DEFAULT_LIMIT = 1000000 };
+
+struct handle {
+	char name[250];
+	rd_kafka_topic_t *topic;
+};
+struct outbox {
+	const struct settings *settings;
+	char id[256];
+	rd_kafka_t *rk; /* NULL: none */
+	rd_kafka_queue_t *events;
+	bool ready; /* init_transactions is through */
+	bool open;  /* a transaction has begun */
+	struct handle *handles;
+	size_t n_handles, cap_handles;
+	size_t unreported; /* records sent without a delivery report yet */
+	bool failed;       /* a record of this transaction; what: */
+	struct err failure;
+	unsigned fenced;
+	int32_t state_bytes, batch_bytes;
+	struct kafka_trouble trouble;
+};
+
+static const struct kafka_setting settings_of_outbox[] = {
+	{"enable.idempotence", "true", true},
+	{"acks", "all", true},
+	{"transaction.timeout.ms", "15000", false},
+	{"linger.ms", "0", false},
+	{"retry.backoff.ms", "2", false}, /* how long send_offsets waits after "concurrent transactions" */
+	{"socket.nagle.disable", "true", false},
+	{"queue.buffering.max.messages", "1000000", false},
+	{"reconnect.backoff.max.ms", "2000", false},
+};
+
+struct outbox *outbox_new(const struct settings *s, int32_t number, struct err *why)
+{
+	rd_kafka_conf_t *conf =
+		kafka_client_conf(s, settings_of_outbox, sizeof settings_of_outbox / sizeof *settings_of_outbox, why);
+	if (!conf)
+		return NULL;
+	rd_kafka_conf_destroy(conf); /* it was only to be checked */
+	struct outbox *o = calloc(1, sizeof *o);
+	if (!o)
+		abort();
+	o->settings = s;
+	o->state_bytes = o->batch_bytes = DEFAULT_LIMIT;
+	snprintf(o->id, sizeof o->id, "%s-%s-%" PRId32, s->instance, s->node, number);
+	return o;
+}
+
+static void drop_producer(struct outbox *o)
+{
+	if (!o->rk)
+		return;
+	for (size_t i = 0; i < o->n_handles; i++)
+		rd_kafka_topic_destroy(o->handles[i].topic);
+	o->n_handles = 0;
+	rd_kafka_queue_destroy(o->events);
+	rd_kafka_purge(o->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_destroy(o->rk); /* after it nothing borrowed is in use */
+	o->rk = NULL;
+	o->unreported = 0;
+	o->ready = o->open = false;
+}
+
+void outbox_free(struct outbox *o)
+{
+	if (!o)
+		return;
+	drop_producer(o);
+	free(o->handles);
+	free(o);
+}
+
+const char *outbox_transactional_id(const struct outbox *o)
+{
+	return o->id;
+}
+
+void outbox_limits(struct outbox *o, int32_t state_bytes, int32_t batch_bytes)
+{
+	o->state_bytes = state_bytes;
+	o->batch_bytes = batch_bytes;
+}
+
+bool outbox_ready(const struct outbox *o)
+{
+	return o->ready;
+}
+
+unsigned outbox_fenced(const struct outbox *o)
+{
+	return o->fenced;
+}
+
+size_t outbox_max_state(const struct outbox *o)
+{
+	return (size_t)o->state_bytes - RECORD_OVERHEAD;
+}
+
+size_t outbox_max_message(const struct outbox *o)
+{
+	return (size_t)o->batch_bytes - RECORD_OVERHEAD;
+}
+
+/* --- the producer */
+
+static bool set_number(rd_kafka_conf_t *conf, const char *name, int32_t value, struct err *why)
+{
+	char text[16];
+	snprintf(text, sizeof text, "%" PRId32, value);
+	return kafka_conf_set(conf, name, text, why);
+}
+
+static rd_kafka_t *producer_new(struct outbox *o, struct err *why)
+{
+	rd_kafka_conf_t *conf = kafka_client_conf(o->settings, settings_of_outbox,
+						  sizeof settings_of_outbox / sizeof *settings_of_outbox, why);
+	if (!conf)
+		return NULL;
+	bool murmur2 = strcmp(o->settings->partitioner, "murmur2") == 0;
+	if (!kafka_conf_set(conf, "transactional.id", o->id, why) || !kafka_conf_set(conf, "client.id", o->id, why) ||
+	    !kafka_conf_set(conf, "partitioner", murmur2 ? "murmur2_random" : "consistent_random", why) ||
+	    !set_number(conf, "message.max.bytes", o->state_bytes > o->batch_bytes ? o->state_bytes : o->batch_bytes,
+			why) ||
+	    !set_number(conf, "batch.size", o->batch_bytes, why)) {
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	rd_kafka_conf_set_opaque(conf, &o->trouble);
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
+	return kafka_client_new(RD_KAFKA_PRODUCER, conf, why);
+}
+
+static rd_kafka_topic_t *handle_of(struct outbox *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_handles; i++)
+		if (strcmp(o->handles[i].name, name) == 0)
+			return o->handles[i].topic;
+	rd_kafka_topic_t *topic = strlen(name) < sizeof o->handles->name ? rd_kafka_topic_new(o->rk, name, NULL) : NULL;
+	if (!topic)
+		return NULL;
+	if (o->n_handles == o->cap_handles) {
+		o->cap_handles = o->cap_handles ? o->cap_handles * 2 : 16;
+		o->handles = realloc(o->handles, o->cap_handles * sizeof *o->handles);
+		if (!o->handles)
+			abort();
+	}
+	struct handle *h = &o->handles[o->n_handles++];
+	memcpy(h->name, name, strlen(name) + 1);
+	return h->topic = topic;
+}
+
+/* The first record to a topic would otherwise wait up to a second for its leaders. */
+static void warm_up(struct outbox *o, const char *const *topics, size_t n)
+{
+	const struct rd_kafka_metadata *m;
+	for (size_t i = 0; i < n; i++) {
+		rd_kafka_topic_t *topic = handle_of(o, topics[i]);
+		if (topic && rd_kafka_metadata(o->rk, 0, topic, &m, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			rd_kafka_metadata_destroy(m);
+	}
+}
+
+bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n, int timeout_ms, struct err *why)
+{
+	if (o->ready)
+		drop_producer(o);
+	if (!o->rk) {
+		o->rk = producer_new(o, why);
+		if (!o->rk)
+			return false;
+		o->events = rd_kafka_queue_get_main(o->rk);
+	}
+	rd_kafka_error_t *e = rd_kafka_init_transactions(o->rk, timeout_ms);
+	if (e) {
+		err_set(why, "waiting for earlier transactions of %s: %s", o->id, rd_kafka_error_string(e));
+		if (!rd_kafka_error_is_retriable(e))
+			drop_producer(o);
+		rd_kafka_error_destroy(e);
+		return false;
+	}
+	warm_up(o, topics, n);
+	o->ready = true;
+	return true;
+}
+
+/* --- delivery reports */
+
+static void fail(struct outbox *o, const char *what)
+{
+	o->failed = true;
+	err_set(&o->failure, "%s", what);
+}
+
+static void take_report(struct outbox *o, const rd_kafka_message_t *m)
+{
+	struct outbox_partition *p = m->_private;
+	o->unreported--;
+	if (m->err) {
+		char text[384];
+		snprintf(text, sizeof text, "a record to %s: %s", rd_kafka_topic_name(m->rkt),
+			 rd_kafka_err2str(m->err));
+		fail(o, text);
+	} else if (p && m->offset >= 0) {
+		p->unreported--;
+		if (m->offset + 1 > p->next)
+			p->next = m->offset + 1;
+	}
+}
+
+static void take_reports(struct outbox *o, int timeout_ms)
+{
+	rd_kafka_event_t *e = rd_kafka_queue_poll(o->events, timeout_ms);
+	if (!e)
+		return;
+	if (rd_kafka_event_type(e) == RD_KAFKA_EVENT_DR)
+		for (const rd_kafka_message_t *m; (m = rd_kafka_event_message_next(e));)
+			take_report(o, m);
+	rd_kafka_event_destroy(e);
+}
+
+static void drain(struct outbox *o, int timeout_ms, bool until_failure)
+{
+	int64_t end = clock_monotonic() + timeout_ms, left;
+	while (o->unreported && !(until_failure && o->failed) && (left = end - clock_monotonic()) > 0)
+		take_reports(o, (int)left);
+}
+
+/* --- writing */
+
+bool outbox_begin(struct outbox *o, struct err *why)
+{
+	o->failed = false;
+	o->failure.text[0] = '\0';
+	rd_kafka_error_t *e = rd_kafka_begin_transaction(o->rk);
+	if (!e) {
+		o->open = true;
+		return true;
+	}
+	err_set(why, "beginning a transaction: %s", rd_kafka_error_string(e));
+	rd_kafka_error_destroy(e);
+	return false;
+}
+
+/* A full queue empties while the reports are taken. */
+static void produce(struct outbox *o, const char *topic, int32_t partition, struct str key, struct str value,
+		    struct outbox_partition *p)
+{
+	rd_kafka_topic_t *t = handle_of(o, topic);
+	if (!t)
+		fail(o, "no such topic can be");
+	while (!o->failed) {
+		if (rd_kafka_produce(t, partition, 0, (void *)(uintptr_t)value.s, value.len, key.s, key.len, p) == 0) {
+			o->unreported++;
+			return;
+		}
+		rd_kafka_resp_err_t code = rd_kafka_last_error();
+		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			fail(o, rd_kafka_err2str(code));
+		else
+			take_reports(o, 100);
+	}
+}
+
+void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, struct str value)
+{
+	size_t before = o->unreported;
+	produce(o, o->settings->topics.state, p->partition, key, value, p);
+	p->unreported += o->unreported > before;
+}
+
+/* With headers, which librdkafka takes over. */
+static void produce_with(struct outbox *o, const char *topic, struct str key, struct str value,
+			 rd_kafka_headers_t *headers)
+{
+	rd_kafka_topic_t *t = handle_of(o, topic);
+	rd_kafka_resp_err_t code = t ? RD_KAFKA_RESP_ERR__QUEUE_FULL : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+	while (!o->failed && code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+		code = rd_kafka_producev(o->rk, RD_KAFKA_V_RKT(t), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+					 RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_KEY(key.s, key.len),
+					 RD_KAFKA_V_VALUE((void *)(uintptr_t)value.s, value.len),
+					 RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+		if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			take_reports(o, 100);
+	}
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		o->unreported++;
+		return;
+	}
+	rd_kafka_headers_destroy(headers);
+	if (!o->failed)
+		fail(o, rd_kafka_err2str(code));
+}
+
+static void header(rd_kafka_headers_t *headers, const char *name, const char *value)
+{
+	rd_kafka_header_add(headers, name, -1, value, (ssize_t)strlen(value));
+}
+
+void outbox_message(struct outbox *o, const char *topic, struct str key, struct str value)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+	header(headers, "content-type", "application/cloudevents+json; charset=UTF-8");
+	produce_with(o, topic, key, value, headers);
+}
+
+/* The original's headers go along where they hold the event (binary mode). */
+void outbox_reject(struct outbox *o, const struct record *record, const char *reason)
+{
+	char number[24];
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
+	header(headers, "topic", record->topic);
+	snprintf(number, sizeof number, "%" PRId32, record->partition);
+	header(headers, "partition", number);
+	snprintf(number, sizeof number, "%" PRId64, record->offset);
+	header(headers, "offset", number);
+	header(headers, "reason", reason);
+	for (size_t i = 0; i < record->n_headers; i++) {
+		const struct record_header *h = &record->headers[i];
+		rd_kafka_header_add(headers, h->name.s, h->name.len, h->value.s, h->value.len);
+	}
+	struct str value = record->value;
+	if (value.len > REJECT_BYTES)
+		value.len = REJECT_BYTES;
+	produce_with(o, o->settings->topics.rejects, record->key, value, headers);
+}
+
+/* --- the end of a transaction */
+
+static bool is_fenced(rd_kafka_t *rk)
+{
+	char text[256];
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk, text, sizeof text);
+	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+static enum outbox_answer replace(struct outbox *o)
+{
+	if (is_fenced(o->rk))
+		o->fenced++;
+	drop_producer(o);
+	return OUTBOX_REPLACE;
+}
+
+/* What is still queued is dropped, what is under way is waited for; only an abort that succeeded is certain. */
+static enum outbox_answer abort_transaction(struct outbox *o)
+{
+	rd_kafka_purge(o->rk, RD_KAFKA_PURGE_F_QUEUE);
+	drain(o, TRANSACTION_MS, false);
+	if (o->unreported)
+		return replace(o);
+	int64_t end = clock_monotonic() + TRANSACTION_MS;
+	for (;;) {
+		rd_kafka_error_t *e = rd_kafka_abort_transaction(o->rk, 5000);
+		bool again = e && rd_kafka_error_is_retriable(e) && clock_monotonic() < end;
+		bool ok = !e;
+		rd_kafka_error_destroy(e);
+		if (ok) {
+			o->open = false;
+			return OUTBOX_AGAIN;
+		}
+		if (!again)
+			return replace(o);
+	}
+}
+
+static rd_kafka_error_t *send_offsets(struct outbox *o, const struct outbox_offset *offsets, size_t n,
+				      const rd_kafka_consumer_group_metadata_t *metadata)
+{
+	rd_kafka_error_t *e;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset =
+			offsets[i].next;
+	int64_t end = clock_monotonic() + TRANSACTION_MS;
+	while ((e = rd_kafka_send_offsets_to_transaction(o->rk, list, metadata, 5000)) &&
+	       rd_kafka_error_is_retriable(e) && clock_monotonic() < end)
+		rd_kafka_error_destroy(e);
+	rd_kafka_topic_partition_list_destroy(list);
+	return e;
+}
+
+/* Before the commit is asked for, an abort is safe. */
+static enum outbox_answer give_up(struct outbox *o, rd_kafka_error_t *e, struct err *why)
+{
+	bool fatal = e && rd_kafka_error_is_fatal(e);
+	err_set(why, "%s", e ? rd_kafka_error_string(e) : o->failure.text);
+	rd_kafka_error_destroy(e);
+	return fatal || is_fenced(o->rk) ? replace(o) : abort_transaction(o);
+}
+
+static enum outbox_answer finish(struct outbox *o, struct err *why)
+{
+	rd_kafka_error_t *e;
+	int64_t end = clock_monotonic() + 2 * TRANSACTION_MS;
+	while ((e = rd_kafka_commit_transaction(o->rk, 5000)) && rd_kafka_error_is_retriable(e) &&
+	       clock_monotonic() < end)
+		rd_kafka_error_destroy(e);
+	if (!e) {
+		o->open = false;
+		o->fenced = 0;
+		return OUTBOX_OK;
+	}
+	err_set(why, "committing: %s", rd_kafka_error_string(e));
+	rd_kafka_error_destroy(e);
+	return replace(o);
+}
+
+enum outbox_answer outbox_commit(struct outbox *o, const struct outbox_offset *offsets, size_t n,
+				 const rd_kafka_consumer_group_metadata_t *metadata, struct err *why)
+{
+	if (o->failed)
+		return give_up(o, NULL, why);
+	rd_kafka_error_t *e = send_offsets(o, offsets, n, metadata);
+	if (e)
+		return give_up(o, e, why);
+	drain(o, TRANSACTION_MS, true);
+	if (!o->failed && o->unreported)
+		fail(o, "records were not acknowledged in time");
+	return o->failed ? give_up(o, NULL, why) : finish(o, why);
+}
