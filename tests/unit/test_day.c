@@ -9,7 +9,10 @@
 #include <string.h>
 #include "../../daemon/core/day.h"
 
-static int32_t day(int y, unsigned m, unsigned d) { return (int32_t)cel_days_from_civil(y, m, d); }
+static int32_t day(int y, unsigned m, unsigned d)
+{
+	return (int32_t)cel_days_from_civil(y, m, d);
+}
 
 static struct cel_zone *zone(const char *name)
 {
@@ -73,8 +76,9 @@ static void dates_are_read_in_three_forms(void **state)
 	assert_int_equal(d, day(2015, 3, 1));
 	assert_true(day_parse(z, STR("2015-03-01T23:00:00Z"), &d));
 	assert_int_equal(d, day(2015, 3, 2));
-	static const char *const wrong[] = {"2015-02-29", "2015-13-01", "2015-00", "15-03-02", "2015-3-2", "2015/03/02",
-	                                    "", "2015-03-02 ", "2015-04-31", "2015-03-02T25:00:00Z"};
+	static const char *const wrong[] = {"2015-02-29", "2015-13-01",          "2015-00", "15-03-02",
+					    "2015-3-2",   "2015/03/02",          "",        "2015-03-02 ",
+					    "2015-04-31", "2015-03-02T25:00:00Z"};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		assert_false(day_parse(z, str_of(wrong[i]), &d));
 	cel_zone_free(z);
@@ -142,13 +146,13 @@ static void spans_of_days_end_at_midnight(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(adding_months_keeps_the_day_or_takes_the_last),
-	        cmocka_unit_test(months_between_is_the_largest_that_fits),
-	        cmocka_unit_test(days_are_local),
-	        cmocka_unit_test(dates_are_read_in_three_forms),
-	        cmocka_unit_test(times_are_written_with_their_offset),
-	        cmocka_unit_test(working_days_follow_the_calendar),
-	        cmocka_unit_test(spans_of_days_end_at_midnight),
+		cmocka_unit_test(adding_months_keeps_the_day_or_takes_the_last),
+		cmocka_unit_test(months_between_is_the_largest_that_fits),
+		cmocka_unit_test(days_are_local),
+		cmocka_unit_test(dates_are_read_in_three_forms),
+		cmocka_unit_test(times_are_written_with_their_offset),
+		cmocka_unit_test(working_days_follow_the_calendar),
+		cmocka_unit_test(spans_of_days_end_at_midnight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,8 @@ static void digits_are_rounded_half_up_as_written(void **state)
 static void what_is_no_amount_is_refused(void **state)
 {
 	(void)state;
-	static const char *const wrong[] = {"", "-", ".", "1e", "1e+", "x", "1.2.3", "1e20", "99999999999999999", "0x10", " 1"};
+	static const char *const wrong[] = {"",     "-", ".", "1e", "1e+", "x", "1.2.3", "1e20", "99999999999999999",
+					    "0x10", " 1"};
 	int64_t f;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		assert_false(money_parse(str_of(wrong[i]), &f));
@@ -66,9 +67,9 @@ static void computed_values_round_by_fifteen_digits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(digits_are_rounded_half_up_as_written),
-	        cmocka_unit_test(what_is_no_amount_is_refused),
-	        cmocka_unit_test(computed_values_round_by_fifteen_digits),
+		cmocka_unit_test(digits_are_rounded_half_up_as_written),
+		cmocka_unit_test(what_is_no_amount_is_refused),
+		cmocka_unit_test(computed_values_round_by_fifteen_digits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
