@@ -13,5 +13,8 @@ struct config {
  * first key; `test` documents and tests/ are left to the test runner).  False: faults has errors and *out is closed;
  * warnings come in faults in both cases. */
 bool config_load(const char *dir, struct config *out, struct faults *faults);
+/* The same from documents that were read (documents.h), which may be closed afterwards. */
+struct documents;
+bool config_build(const struct documents *docs, struct config *out, struct faults *faults);
 void config_close(struct config *c);
 #endif

@@ -44,5 +44,12 @@ struct settings {
 	uint16_t http_port;
 	const char *log_target; /* auto, stderr, journal, syslog */
 	const char *log_level;  /* error, warning, info, debug */
+	const char **written;   /* each row of the table as it was given, environment included (settings_difference) */
 };
+
+/* Frees the texts. */
+void settings_close(struct settings *s);
+/* The path ("kafka.bootstrap") of the first setting that differs and that a reload can't change: it needs a restart.
+ * NULL: none. */
+const char *settings_difference(const struct settings *a, const struct settings *b);
 #endif

@@ -1,0 +1,169 @@
+/* Warnings: what is well formed, and will still surprise. */
+#include "load.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* The day from which the configuration is judged; DAY_NEVER where time comes from the events. */
+static int32_t reference_day(const struct loader *l)
+{
+	if (l->settings->clock == CLOCK_EVENTS)
+		return DAY_NEVER;
+	int64_t now = l->settings->clock == CLOCK_FIXED ? l->settings->fixed_clock : (int64_t)time(NULL) * 1000;
+	return day_of(l->r->zone, now);
+}
+
+/* --- thresholds */
+static bool covers(const struct threshold *t, const char *region)
+{
+	for (size_t i = 0; i < t->n_values; i++)
+		if (strncmp(t->values[i].region, region, strlen(t->values[i].region)) == 0)
+			return true;
+	return false;
+}
+
+static bool in_effect(const struct threshold *t, int32_t day)
+{
+	for (size_t i = 0; i < t->n_values; i++)
+		if (t->values[i].from <= day)
+			return true;
+	return false;
+}
+
+/* A region that the configuration itself names and for which the threshold has no value. */
+static const char *uncovered(const struct loader *l, const struct threshold *t, const char **by)
+{
+	const struct ruleset *r = l->r;
+	for (size_t i = 0; i < r->n_thresholds; i++)
+		for (size_t k = 0; k < r->thresholds[i].n_values; k++)
+			if (!covers(t, r->thresholds[i].values[k].region)) {
+				*by = r->thresholds[i].name;
+				return r->thresholds[i].values[k].region;
+			}
+	for (size_t i = 0; i < r->n_units; i++)
+		for (size_t k = 0; k < r->units[i].n_codes; k++)
+			if (!covers(t, r->units[i].codes[k])) {
+				*by = r->units[i].name;
+				return r->units[i].codes[k];
+			}
+	return NULL;
+}
+
+static void warn_threshold(struct loader *l, const struct threshold *t, const struct rule *rule, int32_t today)
+{
+	const char *by = "", *region = uncovered(l, t, &by);
+	if (t->n_values == 0)
+		faults_warn(l->faults, t->place, "`%s` has no value: the rule `%s` stays unknown", t->name, rule->name);
+	else if (rule->watch->region < 0 && !covers(t, ""))
+		faults_warn(l->faults, t->place,
+			    "`%s` has values by region only, but the watch `%s` names no `region`: the rule `%s` stays "
+			    "unknown",
+			    t->name, rule->watch->name, rule->name);
+	else if (today != DAY_NEVER && !in_effect(t, today))
+		faults_warn(l->faults, t->place, "no value of `%s` is in effect yet: the rule `%s` stays unknown",
+			    t->name, rule->name);
+	else if (region && strcmp(by, t->name) != 0)
+		faults_warn(l->faults, t->place,
+			    "`%s` has no value for region %s%s%s, which `%s` names: there the rule `%s` stays unknown",
+			    t->name, *region ? "`" : "", *region ? region : "(the whole country)", *region ? "`" : "",
+			    by, rule->name);
+}
+
+static void warn_thresholds(struct loader *l, int32_t today)
+{
+	const struct ruleset *r = l->r;
+	for (size_t t = 0; t < r->n_thresholds; t++)
+		for (size_t i = 0; i < r->n_rules; i++) {
+			const struct rule *rule = r->rules[i];
+			bool reads = false;
+			for (size_t k = 0; k < rule->n_reads; k++) {
+				const struct name *name = &rule->watch->names[rule->reads[k]];
+				reads |= name->kind == NAME_THRESHOLD && name->index == t;
+			}
+			if (reads) {
+				warn_threshold(l, &r->thresholds[t], rule, today);
+				break; /* once for each threshold */
+			}
+		}
+}
+
+/* --- calendar */
+enum { AHEAD = 30 }; /* days: alerts of the next month are reckoned with */
+
+static void warn_span(struct loader *l, const struct node *n, struct span span, int32_t today)
+{
+	const struct calendar *c = l->r->calendar;
+	if (span.unit != SPAN_WORKING_DAYS || span.n < 0 || !n)
+		return;
+	if (c->first_day > c->last_day) {
+		WARN(l, n, "working days, but there is no calendar `%s`: only weekends are left out", c->name);
+		return;
+	}
+	if (today == DAY_NEVER)
+		return;
+	int32_t last = calendar_add(c, today + AHEAD, span.n);
+	if (last > c->last_day)
+		WARN(l, n,
+		     "the deadline can reach %s, a year that the calendar `%s` lacks: there only weekends are left out",
+		     arena_printf(&l->scratch, "%.4s", day_text(&l->scratch, last).s), c->name);
+}
+
+static void warn_calendar(struct loader *l, int32_t today)
+{
+	const struct ruleset *r = l->r;
+	for (size_t i = 0; i < r->n_rules; i++) {
+		const struct node *deadline = node_get(l->rule_nodes[i], "deadline");
+		struct span longest = {-1, SPAN_WORKING_DAYS};
+		for (size_t k = 0; k < r->rules[i]->n_levels; k++) {
+			struct span d = r->rules[i]->levels[k].deadline;
+			if (d.unit == SPAN_WORKING_DAYS && d.n > longest.n)
+				longest = d;
+		}
+		warn_span(l, deadline, longest, today);
+	}
+}
+
+static void warn_year_gaps(struct loader *l)
+{
+	for (size_t i = 0; i < l->docs->n; i++) {
+		const struct node *root = l->docs->list[i].root, *years = node_get(root, "years");
+		if (l->docs->list[i].kind != DOC_CALENDAR || !years || years->kind != NODE_MAP || !years->n)
+			continue;
+		long first = 9999, last = 0;
+		for (uint32_t k = 0; k < years->n; k++) {
+			long year = strtol(years->entries[k].key->text.s, NULL, 10);
+			first = year < first ? year : first;
+			last = year > last ? year : last;
+		}
+		for (long year = first; year < last; year++) {
+			char text[24];
+			snprintf(text, sizeof text, "%ld", year);
+			if (!node_get(years, text))
+				WARN(l, years,
+				     "the calendar lacks %s, between years that it has: there only weekends are left "
+				     "out",
+				     text);
+		}
+	}
+}
+
+/* --- units and rules that lead nowhere */
+static void warn_unused(struct loader *l)
+{
+	const struct ruleset *r = l->r;
+	for (size_t i = 0; i < r->n_watches; i++)
+		if (!r->watches[i]->n_events)
+			faults_warn(l->faults, r->watches[i]->place,
+				    "the watch `%s` has no `events`: nothing will ever be known of its subjects",
+				    r->watches[i]->name);
+}
+
+void warn_all(struct loader *l)
+{
+	int32_t today = reference_day(l);
+	warn_thresholds(l, today);
+	warn_calendar(l, today);
+	warn_year_gaps(l);
+	warn_unused(l);
+}
