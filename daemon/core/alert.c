@@ -139,10 +139,23 @@ static bool same_alert(const struct alert *a, const struct alert *b)
 	       memcmp(a->up, b->up, sizeof a->up) == 0 && memcmp(a->down, b->down, sizeof a->down) == 0;
 }
 
+/* "`per: month`, `quarter` or `year` ends an alert with its period, so that a new one may open": the first day of the
+ * period after the one in which it opened. */
+static int32_t period_end(const struct engine *e, const struct alert *a)
+{
+	if (!a->is->has_per || !is_active(a))
+		return DAY_NEVER;
+	int32_t start = day_of_period_start(day_of(e->ruleset->zone, a->since), a->is->per);
+	int32_t months = a->is->per == SPAN_YEARS ? 12 : a->is->per == SPAN_QUARTERS ? 3 : 1;
+	return day_add_months(start, months);
+}
+
 static void move_alert(struct engine *e, struct alert *a, const struct judgement *j)
 {
 	struct alert before = *a;
 	a->version = a->is->version;
+	if (period_end(e, a) <= e->today)
+		end_alert(a);
 	if (!move_clear(e, a, j->clear))
 		for (size_t i = 0; i < a->is->n_levels; i++)
 			move_level(e, a, i, j->level[i]);
@@ -240,5 +253,6 @@ int64_t alert_due(const struct engine *e, const struct alert *a)
 		if (a->down[i])
 			due = later(e, run_end(e, a->is->keep, a->down[i]), due);
 	}
+	due = later(e, day_start(e->ruleset->zone, period_end(e, a)), due);
 	return a->clear ? later(e, run_end(e, a->is->keep, a->clear), due) : due;
 }
