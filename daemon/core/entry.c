@@ -84,6 +84,8 @@ static void set_left(struct engine *e, struct case_alert *entry, bool left)
 
 static void follow_in_case(struct engine *e, struct case_alert *entry, const struct alert *a)
 {
+	if (a->number != entry->joined && !entry->left)
+		entry->n_told = 0; /* one ended and the next opened in the same step: that is news */
 	set_left(e, entry, false);
 	if (a->number != entry->joined || (entry->answered && speaks_again(e, entry, a)))
 		count_anew(e, entry, a);
