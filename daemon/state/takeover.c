@@ -1,0 +1,461 @@
+/* The procedure of taking over, step by step. */
+#include "takeover.h"
+#include "../ops/clock.h"
+#include "../ops/log.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+	CHUNK_RECORDS = 1000,
+	CHUNK_BYTES = 4 << 20,
+	DECIDE_MS = 60000, /* beyond any transaction's timeout */
+	STABLE_MS = 2000,  /* others may begin while one waits for the last stable offset */
+	QUIET_MS = 20000   /* no word of the changelog for so long: Kafka is away */
+};
+
+/* Replayed records that aren't in Redis yet, and how far the replay is. */
+struct takeover_replay {
+	struct arena arena;
+	struct cache_change *changes;
+	uint32_t n, cap;
+	size_t bytes;
+	struct str record;             /* the newest partition record among them */
+	bool known;                    /* part.record is set */
+	int64_t start, next, target;   /* target -1: not known yet */
+	int64_t moved;                 /* ms, monotonic */
+	struct inbox_place *committed; /* by topic */
+};
+
+__attribute__((format(printf, 3, 4))) static void settle(struct takeover_part *p, enum takeover_end end,
+							 const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(p->why, sizeof p->why, format, args);
+	va_end(args);
+	p->end = end;
+}
+
+/* --- 1: the group's offsets, once they are decided: a barrier and a fence */
+
+static enum takeover_answer fetch_committed(const struct takeover *t, struct inbox_place *list, size_t n,
+					    struct err *why)
+{
+	int64_t end = clock_monotonic() + DECIDE_MS;
+	for (;;) {
+		why->text[0] = '\0';
+		if (inbox_committed(t->inbox, list, n, 1000, why))
+			return TAKEOVER_OK;
+		if (!t->tick(t->opaque))
+			return TAKEOVER_GAVE_UP;
+		if (clock_monotonic() > end)
+			return TAKEOVER_AWAY;
+	}
+}
+
+static enum takeover_answer ask_group(const struct takeover *t, struct takeover_part *parts, size_t n,
+				      struct inbox_place *list, struct err *why)
+{
+	for (size_t i = 0; i < n; i++) {
+		parts[i].private->committed = list + i * t->n_topics;
+		for (size_t k = 0; k < t->n_topics; k++)
+			parts[i].private->committed[k] =
+				(struct inbox_place){.topic = (uint32_t)k, .partition = parts[i].partition};
+	}
+	enum takeover_answer answer = fetch_committed(t, list, n * t->n_topics, why);
+	if (answer != TAKEOVER_OK)
+		return answer;
+	for (size_t i = 0; i < n * t->n_topics; i++)
+		if (list[i].failed)
+			settle(&parts[i / t->n_topics], TAKEOVER_WAITS, "topic %s: %s", t->topics[list[i].topic].name,
+			       list[i].why);
+	return TAKEOVER_OK;
+}
+
+/* --- 2: what Redis has */
+
+static bool take_record(struct takeover_part *p, struct str bytes)
+{
+	struct err why = {""};
+	struct partition_record record;
+	if (!partition_record_decode(&record, bytes, &why)) {
+		settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": %s", p->partition, why.text);
+		return false;
+	}
+	if (p->private->known && strcmp(record.incarnation, p->record.incarnation) != 0) {
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": Redis holds incarnation %s, the changelog %s: one of them is another "
+		       "instance's, or the changelog was made anew",
+		       p->partition, p->record.incarnation, record.incarnation);
+		return false;
+	}
+	p->record = record;
+	p->private->known = true;
+	return true;
+}
+
+static void check_identity(const struct takeover *t, struct takeover_part *p, const struct cache_head *head)
+{
+	if (!str_equal(head->cluster, str_of(t->cluster)))
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": Redis holds states of Kafka cluster %.*s, this is cluster %s",
+		       p->partition, (int)head->cluster.len, head->cluster.s, t->cluster);
+	else if (!str_equal(head->topic, str_of(t->settings->topics.state)))
+		settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": Redis holds states of topic %.*s, settings name %s",
+		       p->partition, (int)head->topic.len, head->topic.s, t->settings->topics.state);
+	else if (head->record.len)
+		take_record(p, head->record);
+}
+
+static bool ask_cache(const struct takeover *t, struct takeover_part *p, struct err *why)
+{
+	struct cache_head head;
+	struct arena *a = &p->private->arena;
+	if (cache_head(t->cache, p->partition, a, &head, why) != CACHE_OK)
+		return false;
+	if (!head.exists) {
+		if (cache_create(t->cache, p->partition, str_of(t->cluster), str_of(t->settings->topics.state), why) ==
+		    CACHE_LOST)
+			return false;
+		if (cache_head(t->cache, p->partition, a, &head, why) != CACHE_OK)
+			return false;
+	}
+	check_identity(t, p, &head);
+	p->watermark = head.watermark;
+	p->private->start = p->private->next = head.watermark;
+	return true;
+}
+
+/* --- 3: the changelog, into Redis */
+
+static void forget_chunk(struct takeover_replay *r)
+{
+	arena_reset(&r->arena);
+	r->changes = NULL;
+	r->n = r->cap = 0;
+	r->bytes = 0;
+	r->record = (struct str){"", 0};
+}
+
+static int by_key_then_age(const void *a, const void *b)
+{
+	const struct cache_change *x = a, *y = b;
+	int c = str_compare(x->key, y->key);
+	return c ? c : x->due < y->due ? -1 : x->due > y->due;
+}
+
+/* Each key once, the newest: while they are sorted, due holds the record's place in the chunk. */
+static void keep_newest(struct takeover_replay *r, int64_t *dues)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < r->n; i++) {
+		dues[i] = r->changes[i].due;
+		r->changes[i].due = i;
+	}
+	qsort(r->changes, r->n, sizeof *r->changes, by_key_then_age);
+	for (uint32_t i = 0; i < r->n; i++)
+		if (i + 1 == r->n || !str_equal(r->changes[i].key, r->changes[i + 1].key)) {
+			r->changes[kept] = r->changes[i];
+			r->changes[kept].due = dues[r->changes[i].due];
+			kept++;
+		}
+	r->n = kept;
+}
+
+static bool write_chunk(const struct takeover *t, struct takeover_part *p, struct err *why)
+{
+	struct takeover_replay *r = p->private;
+	if (r->n == 0 && r->record.len == 0)
+		return true;
+	keep_newest(r, ARENA_ARRAY(&r->arena, int64_t, r->n));
+	struct cache_store store = {.partition = p->partition,
+				    .from = p->watermark,
+				    .to = r->next,
+				    .record = r->record,
+				    .changes = r->changes,
+				    .n_changes = r->n};
+	if (cache_store(t->cache, &store, 1, &r->arena, why) != CACHE_OK)
+		return false;
+	if (store.answer == CACHE_OK) {
+		p->watermark = r->next;
+		p->records += r->n;
+	} else {
+		settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": another worker wrote to Redis meanwhile",
+		       p->partition);
+	}
+	forget_chunk(r);
+	return true;
+}
+
+static void take_state(struct takeover_part *p, const struct changelog_item *item)
+{
+	struct takeover_replay *r = p->private;
+	int64_t due = TIME_NEVER;
+	if (item->value.len && !codec_due(item->value, &due)) {
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": the changelog's record at offset %" PRId64
+		       " can't be read; was it written by a newer version?",
+		       p->partition, item->offset);
+		return;
+	}
+	ARENA_PUSH_ROOM(&r->arena, r->changes, r->n, r->cap);
+	r->changes[r->n++] =
+		(struct cache_change){arena_str(&r->arena, item->key), arena_str(&r->arena, item->value), true, due};
+	r->bytes += item->key.len + item->value.len;
+}
+
+static void take_item(struct takeover_part *p, const struct changelog_item *item)
+{
+	if (!str_equal(item->key, STR(PARTITION_RECORD_KEY)))
+		take_state(p, item);
+	else if (take_record(p, item->value))
+		p->private->record = arena_str(&p->private->arena, item->value);
+}
+
+/* The target is the high watermark as first seen; a record below it that isn't committed yet keeps the last stable
+ * offset, where this consumer's reading ends, before it. */
+static bool advance(const struct takeover *t, struct takeover_part *p, int64_t next, struct err *why)
+{
+	struct takeover_replay *r = p->private;
+	r->next = next;
+	r->moved = clock_monotonic();
+	if (r->target < 0)
+		r->target = changelog_high(t->changelog, p->partition);
+	p->replay = r->target - r->start;
+	p->replayed = next - r->start;
+	bool complete = r->target >= 0 && next >= r->target;
+	if ((complete || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
+		return false;
+	if (complete && p->end == TAKEOVER_UNDECIDED)
+		p->end = TAKEOVER_DONE;
+	return true;
+}
+
+static struct takeover_part *find(struct takeover_part *parts, size_t n, int32_t partition)
+{
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].partition == partition)
+			return parts[i].end == TAKEOVER_UNDECIDED ? &parts[i] : NULL;
+	return NULL;
+}
+
+static bool replay_some(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+{
+	struct changelog_item item;
+	struct err trouble = {""};
+	enum changelog_news news = changelog_poll(t->changelog, 100, &item, &trouble);
+	if (news == CHANGELOG_NOTHING)
+		return true;
+	struct takeover_part *p = find(parts, n, item.partition);
+	switch (news) {
+	case CHANGELOG_RECORD:
+		if (!p)
+			return true;
+		take_item(p, &item);
+		return p->end != TAKEOVER_UNDECIDED || advance(t, p, item.offset + 1, why);
+	case CHANGELOG_END:
+		return !p || advance(t, p, item.offset, why);
+	case CHANGELOG_BROKEN:
+		if (p)
+			settle(p, TAKEOVER_STOPPED,
+			       "partition %" PRId32 ": Redis reflects the changelog up to offset %" PRId64
+			       ", which %s doesn't hold: it was shortened or made anew",
+			       p->partition, p->watermark, t->settings->topics.state);
+		return true;
+	default:
+		log_every(60, LOG_LEVEL_WARNING, "taking over: %s", trouble.text);
+		return true;
+	}
+}
+
+/* The newest time that any undecided part moved, and how many there are. */
+static size_t undecided(const struct takeover_part *parts, size_t n, int64_t *moved)
+{
+	size_t left = 0;
+	*moved = 0;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].end == TAKEOVER_UNDECIDED) {
+			left++;
+			if (parts[i].private->moved > *moved)
+				*moved = parts[i].private->moved;
+		}
+	return left;
+}
+
+/* Those that only wait for a foreign transaction shan't hold up the others. */
+static void let_wait(const struct takeover *t, struct takeover_part *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct takeover_replay *r = parts[i].private;
+		if (parts[i].end == TAKEOVER_UNDECIDED && r->target >= 0)
+			settle(&parts[i], TAKEOVER_WAITS,
+			       "partition %" PRId32 ": a transaction on %s is undecided at offset %" PRId64
+			       ", the high watermark is %" PRId64,
+			       parts[i].partition, t->settings->topics.state, r->next, r->target);
+	}
+}
+
+static enum takeover_answer replay(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+{
+	int64_t moved, ticked = 0;
+	while (undecided(parts, n, &moved)) {
+		int64_t now = clock_monotonic();
+		if (now - moved > STABLE_MS)
+			let_wait(t, parts, n);
+		if (now - moved > QUIET_MS) {
+			err_set(why, "Kafka says nothing of %s", t->settings->topics.state);
+			return TAKEOVER_AWAY;
+		}
+		if (now - ticked > 100 && !t->tick(t->opaque))
+			return TAKEOVER_GAVE_UP;
+		if (now - ticked > 100)
+			ticked = now;
+		if (!replay_some(t, parts, n, why))
+			return TAKEOVER_AWAY;
+	}
+	return TAKEOVER_OK;
+}
+
+static enum takeover_answer read_changelog(const struct takeover *t, struct takeover_part *parts, size_t n,
+					   struct err *why)
+{
+	size_t reading = 0;
+	struct changelog_start *starts = calloc(n, sizeof *starts);
+	if (!starts)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		parts[i].private->moved = clock_monotonic();
+		if (parts[i].end == TAKEOVER_UNDECIDED)
+			starts[reading++] = (struct changelog_start){parts[i].partition, parts[i].watermark};
+	}
+	enum takeover_answer answer = TAKEOVER_AWAY;
+	if (reading == 0)
+		answer = TAKEOVER_OK;
+	else if (changelog_read(t->changelog, starts, reading, why))
+		answer = replay(t, parts, n, why);
+	changelog_stop(t->changelog);
+	free(starts);
+	return answer;
+}
+
+/* --- 4: the input's positions */
+
+static void begin_fresh(const struct takeover *t, struct takeover_part *p)
+{
+	unsigned char random[INCARNATION_LEN / 2];
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		abort();
+	p->record = (struct partition_record){.clock = INT64_MIN, .partitions = t->partitions};
+	for (size_t i = 0; i < sizeof random; i++)
+		snprintf(p->record.incarnation + 2 * i, 3, "%02x", random[i]);
+	snprintf(p->record.partitioner, sizeof p->record.partitioner, "%s", t->settings->partitioner);
+	p->fresh = true;
+}
+
+static void check_record(const struct takeover *t, struct takeover_part *p)
+{
+	const struct partition_record *r = &p->record;
+	if (r->partitions != t->partitions)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": its states were made with %" PRId32
+		       " partitions, the topics have %" PRId32
+		       " now: subjects would be in other partitions than their states",
+		       p->partition, r->partitions, t->partitions);
+	else if (strcmp(r->partitioner, t->settings->partitioner) != 0)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": its states were made with partitioner %s, settings say %s", p->partition,
+		       r->partitioner, t->settings->partitioner);
+}
+
+/* -1: the topic is to be read from its beginning. */
+static int64_t position_of(const struct takeover *t, struct takeover_part *p, size_t topic)
+{
+	const char *name = t->topics[topic].name;
+	int64_t committed = p->private->committed[topic].offset;
+	const struct position *at = partition_record_position(&p->record, name);
+	if (!at && committed >= 0)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": the group %s has committed offset %" PRId64
+		       " of %s, which the changelog doesn't know: it has lost its tail, or is another one",
+		       p->partition, t->settings->instance, committed, name);
+	else if (at && committed > at->next)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": the group %s has committed offset %" PRId64
+		       " of %s, the changelog knows only of %" PRId64 ": it has lost its tail, or is another one",
+		       p->partition, t->settings->instance, committed, name, at->next);
+	else if (at && committed >= 0 && committed < at->next)
+		log_warn("partition %" PRId32 ": the group's offset of %s is %" PRId64 ", the changelog says %" PRId64
+			 ": the changelog counts",
+			 p->partition, name, committed, at->next);
+	return at ? at->next : -1;
+}
+
+static bool find_positions(const struct takeover *t, struct takeover_part *p, struct err *why)
+{
+	for (size_t k = 0; k < t->n_topics && p->end == TAKEOVER_DONE; k++) {
+		if (position_of(t, p, k) >= 0 || p->end != TAKEOVER_DONE)
+			continue;
+		struct inbox_place first = {.topic = (uint32_t)k, .partition = p->partition};
+		if (!inbox_earliest(t->inbox, &first, 1, 5000, why))
+			return false;
+		if (first.failed)
+			settle(p, TAKEOVER_WAITS, "topic %s: %s", t->topics[k].name, first.why);
+		else if (!partition_record_move(&p->record, t->topics[k].name, first.offset < 0 ? 0 : first.offset))
+			settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": its record has no room for topic %s",
+			       p->partition, t->topics[k].name);
+	}
+	return true;
+}
+
+static enum takeover_answer position(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct takeover_part *p = &parts[i];
+		if (p->end != TAKEOVER_DONE)
+			continue;
+		if (p->private->known)
+			check_record(t, p);
+		else
+			begin_fresh(t, p);
+		if (p->end == TAKEOVER_DONE && !find_positions(t, p, why))
+			return TAKEOVER_AWAY;
+	}
+	return TAKEOVER_OK;
+}
+
+static enum takeover_answer run_steps(const struct takeover *t, struct takeover_part *parts, size_t n,
+				      struct inbox_place *list, struct err *why)
+{
+	enum takeover_answer answer = ask_group(t, parts, n, list, why);
+	if (answer != TAKEOVER_OK)
+		return answer;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].end == TAKEOVER_UNDECIDED && !ask_cache(t, &parts[i], why))
+			return TAKEOVER_AWAY;
+	answer = read_changelog(t, parts, n, why);
+	return answer == TAKEOVER_OK ? position(t, parts, n, why) : answer;
+}
+
+enum takeover_answer takeover_run(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+{
+	struct inbox_place *list = calloc(n * t->n_topics, sizeof *list);
+	struct takeover_replay *replays = calloc(n, sizeof *replays);
+	if (!list || !replays)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		parts[i] = (struct takeover_part){.partition = parts[i].partition, .private = &replays[i]};
+		replays[i].target = -1;
+		arena_init(&replays[i].arena);
+	}
+	enum takeover_answer answer = run_steps(t, parts, n, list, why);
+	for (size_t i = 0; i < n; i++) {
+		arena_close(&replays[i].arena);
+		parts[i].private = NULL;
+	}
+	free(replays);
+	free(list);
+	return answer;
+}
