@@ -238,7 +238,7 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 	struct prepared p;
 	bool folds = event && event->type;
 	begin(e, s, now, fx);
-	if (folds && !prepare(e, event, &p, why))
+	if (folds && !prepare_event(e, event, &p, why))
 		return false;
 	if (event && event->answer && !check_answer(e, event->answer, why))
 		return false;
@@ -250,7 +250,7 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 		close_cases(e, "ended");
 		fold_end(e, &p);
 	} else if (folds) {
-		fold(e, &p);
+		fold_event(e, &p);
 	}
 	fold_prune(e);
 	if (s->exists) {

@@ -207,7 +207,7 @@ static void fold_member(struct folding *f, const struct prepared_members *p)
 
 /* --- the whole event */
 
-void fold(struct engine *e, const struct prepared *p)
+void fold_event(struct engine *e, const struct prepared *p)
 {
 	struct subject *s = e->s;
 	const struct event_type *type = p->event->type;

@@ -290,7 +290,7 @@ static bool prepare_members(struct engine *e, struct seen_event *seen, struct pr
 	return true;
 }
 
-bool prepare(struct engine *e, const struct event *event, struct prepared *out, struct err *why)
+bool prepare_event(struct engine *e, const struct event *event, struct prepared *out, struct err *why)
 {
 	const struct event_type *type = event->type;
 	struct seen_event seen = {.event = event};

@@ -87,10 +87,10 @@ struct prepared { /* an event whose expressions have been evaluated and whose ty
 	struct prepared_members *members;
 	size_t n_members;
 };
-bool prepare(struct engine *e, const struct event *event, struct prepared *out, struct err *why);
-void fold(struct engine *e, const struct prepared *p);     /* changes e->s, sets e->dirty */
-void fold_end(struct engine *e, const struct prepared *p); /* forgets what is not newer */
-void fold_prune(struct engine *e);                         /* drops contributions that no window can reach any more */
+bool prepare_event(struct engine *e, const struct event *event, struct prepared *out, struct err *why);
+void fold_event(struct engine *e, const struct prepared *p); /* changes e->s, sets e->dirty */
+void fold_end(struct engine *e, const struct prepared *p);   /* forgets what is not newer */
+void fold_prune(struct engine *e);                           /* drops contributions that no window can reach any more */
 
 /* --- what follows (alert.c, case.c, message.c) */
 enum verdict { VERDICT_FALSE, VERDICT_TRUE, VERDICT_UNKNOWN };
