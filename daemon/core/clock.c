@@ -106,6 +106,8 @@ static struct cel_value compare(const struct cel_call *c, const struct cel_value
 		at = op != CEL_LT && op != CEL_GE;
 		after = op != CEL_LE && op != CEL_GT;
 	}
+	if ((op == CEL_EQ || op == CEL_NE) && turn != floor(turn))
+		at = after = false; /* a whole number never is */
 	if (!isnan(turn) && at)
 		note_until(e, first_at_least(e, f, x, ceil(turn)));
 	if (!isnan(turn) && after)
