@@ -18,7 +18,7 @@ static const char help[] = "usage: shouwangctl topics [--check] [OPTIONS]\n"
 			   "is said and the exit code is 1.\n"
 			   "\n"
 			   "  --check           change nothing; exit 1 where anything is missing or differs\n"
-			   "  --list            print the topics' names, ask no server\n"
+			   "  --list            print the topics' names and partitions, ask no server\n"
 			   "  --config DIR      the configuration (default: $SHOUWANG_CONFIG, else /etc/shouwang)\n"
 			   "  --bootstrap B     another cluster than the configuration's\n";
 
@@ -296,7 +296,7 @@ int cli_topics(int argc, char **argv)
 		t.config.settings.kafka.bootstrap = bootstrap;
 	t.wanted = topic_list(&t.config, &t.arena, &t.n);
 	for (size_t i = 0; t.list && i < t.n; i++)
-		puts(t.wanted[i].name);
+		printf("%s %d\n", t.wanted[i].name, t.config.settings.partitions);
 	if (!t.list && !handle_all(&t, &why))
 		fprintf(stderr, "shouwangctl topics: %s\n", why.text);
 	code = why.text[0] || t.wrong ? CLI_FAILED : CLI_DONE;
