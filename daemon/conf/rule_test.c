@@ -1,0 +1,406 @@
+/* Reads rule tests.  An event's data is YAML here and JSON over Kafka: numbers, true, false and null are what JSON
+ * would have, except where they go straight to a fact that is text. */
+#include "rule_test.h"
+#include "load.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const test_alert_keys[] = {"rule", "version", "title", "member", "level",   "state", "unit",
+				       "case", "due",     "since", "number", "summary", "basis", "assistance"};
+const size_t n_test_alert_keys = COUNT(test_alert_keys);
+const char *const test_message_keys[] = {"unit",   "type",  "case",   "previous", "level",      "due",
+					 "opened", "topic", "reason", "region",   "message_no", "alerts"};
+const size_t n_test_message_keys = COUNT(test_message_keys);
+static const char *const event_keys[] = {"time", "rejected"};
+static const char *const alert_states[] = {"pending", "open", "clearing"};
+
+struct reader {
+	struct loader l;
+	struct arena *arena;
+	const struct ruleset *r;
+	const struct watch *w;
+};
+
+static bool read_time(struct reader *t, const struct node *n, const char *what, int64_t *out)
+{
+	if (!read_scalar(&t->l, n, what))
+		return false;
+	if (time_parse(t->r->zone, n->text, out))
+		return true;
+	FAULT(&t->l, n, "%s is `%s`; expected a date or a time such as 2023-06-01 or 2023-06-01T08:00:00+08:00", what,
+	      n->text.s);
+	return false;
+}
+
+/* --- data */
+static bool is_json_number(struct str s, bool *whole)
+{
+	size_t i = s.len && s.s[0] == '-', digits = i;
+	while (i < s.len && s.s[i] >= '0' && s.s[i] <= '9')
+		i++;
+	if (i == digits || (s.s[digits] == '0' && i > digits + 1))
+		return false;
+	*whole = i == s.len;
+	if (i < s.len && s.s[i] == '.') {
+		size_t fraction = ++i;
+		while (i < s.len && s.s[i] >= '0' && s.s[i] <= '9')
+			i++;
+		if (i == fraction)
+			return false;
+	}
+	if (i < s.len && (s.s[i] == 'e' || s.s[i] == 'E')) {
+		i += i + 1 < s.len && (s.s[i + 1] == '+' || s.s[i + 1] == '-') ? 2 : 1;
+		size_t exponent = i;
+		while (i < s.len && s.s[i] >= '0' && s.s[i] <= '9')
+			i++;
+		if (i == exponent)
+			return false;
+	}
+	return i == s.len;
+}
+
+static struct cel_value scalar_value(const struct node *n, bool as_text)
+{
+	bool whole;
+	struct str s = n->text;
+	if (n->style == STYLE_PLAIN && (node_empty(n) || node_is(n, "null") || node_is(n, "~")))
+		return cel_null();
+	if (n->style == STYLE_PLAIN && !as_text) {
+		if (node_is(n, "true") || node_is(n, "false"))
+			return cel_bool(node_is(n, "true"));
+		if (is_json_number(s, &whole)) {
+			errno = 0;
+			long long i = whole ? strtoll(s.s, NULL, 10) : 0;
+			return whole && errno == 0 ? cel_int(i) : cel_double(strtod(s.s, NULL));
+		}
+	}
+	return cel_string(s.s, s.len);
+}
+
+static struct cel_value data_value(struct reader *t, const struct node *n, bool as_text)
+{
+	if (n->kind == NODE_SCALAR)
+		return scalar_value(n, as_text);
+	bool map = n->kind == NODE_MAP;
+	struct cel_value *items = ARENA_ARRAY(t->arena, struct cel_value, n->n * (map ? 2u : 1u));
+	for (uint32_t i = 0; i < n->n; i++) {
+		if (map)
+			items[2 * i] = cel_string(n->entries[i].key->text.s, n->entries[i].key->text.len);
+		items[map ? 2 * i + 1 : i] = data_value(t, n->entries[i].value, false);
+	}
+	struct cel_value v = cel_list(items, n->n);
+	v.kind = map ? CEL_MAP : CEL_LIST;
+	return v;
+}
+
+static bool text_target(const struct assignment *set, size_t n, const struct field *fields, int32_t data)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum field_type type = fields[set[i].target].type;
+		if (set[i].data == data && (type == FIELD_STRING || type == FIELD_DATE || type == FIELD_ENUM))
+			return true;
+	}
+	return false;
+}
+
+/* Does this field of data go straight to a fact, or a member's field, that is text? */
+static bool goes_to_text(const struct watch *w, const struct event_type *type, int32_t data)
+{
+	bool text = text_target(type->set, type->n_set, w->facts, data);
+	for (size_t i = 0; i < type->n_members; i++)
+		text |= text_target(type->members[i].set, type->members[i].n_set,
+				    w->lists[type->members[i].list].fields, data);
+	return text;
+}
+
+static void read_data(struct reader *t, const struct node *map, struct test_event *e)
+{
+	const struct event_type *type = e->type;
+	struct cel_value *data = ARENA_ARRAY(t->arena, struct cel_value, type->n_data);
+	struct str *raw = ARENA_ARRAY(t->arena, struct str, type->n_data);
+	bool whole;
+	e->data = data;
+	e->raw = raw;
+	if (map->kind == NODE_SCALAR && node_empty(map))
+		return;
+	if (!read_map(&t->l, map, "an event's data", NULL, 0))
+		return;
+	for (uint32_t i = 0; i < map->n; i++) {
+		const struct node *key = map->entries[i].key, *value = map->entries[i].value;
+		size_t k = 0;
+		while (k < type->n_data && !node_is(key, type->data[k]))
+			k++;
+		if (k == type->n_data) { /* an event may hold more than is read, but here a near miss is a slip */
+			const char *near = cel_nearest(key->text.s, type->data, type->n_data);
+			if (near)
+				FAULT(&t->l, key, "`%s` reads no `%s`; did you mean `%s`?", type->type, key->text.s,
+				      near);
+			continue;
+		}
+		data[k] = data_value(t, value, goes_to_text(t->w, type, (int32_t)k));
+		if (value->kind == NODE_SCALAR && value->style == STYLE_PLAIN && is_json_number(value->text, &whole))
+			raw[k] = value->text;
+	}
+}
+
+/* --- events */
+static const struct entry *event_entry(const struct node *item)
+{
+	for (uint32_t i = 0; i < item->n; i++) {
+		bool ours = false;
+		for (size_t k = 0; k < COUNT(event_keys); k++)
+			ours |= node_is(item->entries[i].key, event_keys[k]);
+		if (!ours)
+			return &item->entries[i];
+	}
+	return NULL;
+}
+
+static bool read_type(struct reader *t, const struct node *key, struct test_event *e)
+{
+	e->type = watch_event(t->w, key->text);
+	if (e->type || key->bad)
+		return e->type != NULL;
+	if (strncmp(key->text.s, "case.", 5) == 0) {
+		FAULT(&t->l, key,
+		      "feedback (`%s`) is understood, but this version can't do it yet; expected to be left out",
+		      key->text.s);
+		return false;
+	}
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events);
+	for (size_t i = 0; i < t->w->n_events; i++)
+		names[i] = t->w->events[i].type;
+	unknown_name(&t->l, key, "event type", key->text.s, names, t->w->n_events);
+	return false;
+}
+
+static bool read_event(struct reader *t, const struct node *item, int64_t at, struct test_event *e)
+{
+	if (!read_map(&t->l, item, "an event", NULL, 0))
+		return false;
+	const struct entry *entry = event_entry(item);
+	const struct node *time = node_get(item, "time"), *rejected = node_get(item, "rejected");
+	*e = (struct test_event){.node = item, .time = at};
+	if (!entry) {
+		FAULT(&t->l, item, "an event without its type; expected `type: {data}`");
+		return false;
+	}
+	if (!read_type(t, entry->key, e))
+		return false;
+	for (uint32_t i = 0; i < item->n; i++) {
+		const struct node *key = item->entries[i].key;
+		if (&item->entries[i] != entry && !node_is(key, "time") && !node_is(key, "rejected"))
+			unknown_name(&t->l, key, "key", key->text.s, event_keys, COUNT(event_keys));
+	}
+	if (time)
+		read_time(t, time, "`time`", &e->time);
+	if (rejected && read_scalar(&t->l, rejected, "`rejected`"))
+		e->rejected = rejected->text.s;
+	read_data(t, entry->value, e);
+	return true;
+}
+
+static void read_events(struct reader *t, const struct node *list, struct test_step *step)
+{
+	if (!list || !read_list(&t->l, list, "`events`"))
+		return;
+	step->events = ARENA_ARRAY(t->arena, struct test_event, list->n);
+	for (uint32_t i = 0; i < list->n; i++)
+		step->n_events += read_event(t, list->entries[i].value, step->at, &step->events[step->n_events]);
+}
+
+/* --- expectations */
+static void check_known(struct reader *t, const struct node *n, const char *what, const char *const *names,
+			size_t count)
+{
+	bool known = n->kind == NODE_SCALAR && n->bad;
+	for (size_t i = 0; i < count && !known; i++)
+		known = node_is(n, names[i]);
+	if (!known && read_scalar(&t->l, n, what))
+		unknown_name(&t->l, n, what, n->text.s, names, count);
+}
+
+static void check_rule(struct reader *t, const struct node *n)
+{
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->r->n_rules);
+	size_t count = 0;
+	for (size_t i = 0; i < t->r->n_rules; i++)
+		if (t->r->rules[i]->watch == t->w)
+			names[count++] = t->r->rules[i]->name;
+	check_known(t, n, "rule", names, count);
+}
+
+/* A unit for each code is written with its code: township/360704102. */
+static void check_unit(struct reader *t, const struct node *n)
+{
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->r->n_units);
+	const char *slash = n->kind == NODE_SCALAR ? strchr(n->text.s, '/') : NULL;
+	for (size_t i = 0; i < t->r->n_units; i++) {
+		const struct unit *u = &t->r->units[i];
+		names[i] = u->name;
+		if (slash && u->each_digits && strlen(u->name) == (size_t)(slash - n->text.s) &&
+		    strncmp(u->name, n->text.s, strlen(u->name)) == 0)
+			return;
+	}
+	check_known(t, n, "unit", names, t->r->n_units);
+}
+
+static void check_alert(struct reader *t, const struct node *item)
+{
+	if (!read_map(&t->l, item, "an alert", test_alert_keys, n_test_alert_keys))
+		return;
+	for (uint32_t i = 0; i < item->n; i++) {
+		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
+		if (node_is(key, "rule"))
+			check_rule(t, value);
+		else if (node_is(key, "unit"))
+			check_unit(t, value);
+		else if (node_is(key, "level"))
+			check_known(t, value, "level", t->r->levels, t->r->n_levels);
+		else if (node_is(key, "state"))
+			check_known(t, value, "state", alert_states, COUNT(alert_states));
+		else if (value->kind != NODE_SCALAR)
+			read_scalar(&t->l, value, key->text.s);
+	}
+}
+
+static void check_message(struct reader *t, const struct node *item)
+{
+	static const char *const types[] = {"case.opened",    "case.changed", "case.raised", "case.reminded",
+					    "case.escalated", "case.cleared", "case.closed"};
+	if (!read_map(&t->l, item, "a message", test_message_keys, n_test_message_keys))
+		return;
+	for (uint32_t i = 0; i < item->n; i++) {
+		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
+		if (node_is(key, "unit"))
+			check_unit(t, value);
+		else if (node_is(key, "type"))
+			check_known(t, value, "type", types, COUNT(types));
+		else if (node_is(key, "level"))
+			check_known(t, value, "level", t->r->levels, t->r->n_levels);
+		else if (node_is(key, "alerts") && read_list(&t->l, value, "`alerts`"))
+			for (uint32_t k = 0; k < value->n; k++)
+				check_alert(t, value->entries[k].value);
+		else if (!node_is(key, "alerts") && value->kind != NODE_SCALAR)
+			read_scalar(&t->l, value, key->text.s);
+	}
+}
+
+static const struct node *check_list(struct reader *t, const struct node *list, const char *what,
+				     void (*check)(struct reader *, const struct node *))
+{
+	if (!list || !read_list(&t->l, list, what))
+		return NULL;
+	for (uint32_t i = 0; i < list->n; i++)
+		check(t, list->entries[i].value);
+	return list;
+}
+
+static void read_values(struct reader *t, const struct node *map, struct test_step *step)
+{
+	const struct watch *w = t->w;
+	if (!map || !read_map(&t->l, map, "`values`", NULL, 0))
+		return;
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, w->n_names);
+	size_t count = 0;
+	for (size_t v = 0; v < w->n_names; v++)
+		if (w->names[v].kind != NAME_EACH)
+			names[count++] = w->names[v].text;
+	step->values = ARENA_ARRAY(t->arena, struct test_value, map->n);
+	for (uint32_t i = 0; i < map->n; i++) {
+		const struct node *key = map->entries[i].key, *value = map->entries[i].value;
+		uint32_t v = 0;
+		while (v < w->n_names && !node_is(key, w->names[v].text))
+			v++;
+		if (v == w->n_names)
+			unknown_name(&t->l, key, "name", key->text.s, names, count);
+		else if (read_scalar(&t->l, value, "an expected value"))
+			step->values[step->n_values++] = (struct test_value){v, key, value};
+	}
+}
+
+/* --- tests */
+static void read_step(struct reader *t, const struct node *n, struct test_step *step)
+{
+	static const char *const keys[] = {"at", "events", "expect", "expect_messages", "values"};
+	step->node = n;
+	if (!read_map(&t->l, n, "a step", keys, COUNT(keys)))
+		return;
+	const struct node *at = read_needed(&t->l, n, "the step", "at");
+	if (at)
+		read_time(t, at, "`at`", &step->at);
+	read_events(t, node_get(n, "events"), step);
+	step->expect = check_list(t, node_get(n, "expect"), "`expect`", check_alert);
+	step->messages = check_list(t, node_get(n, "expect_messages"), "`expect_messages`", check_message);
+	read_values(t, node_get(n, "values"), step);
+}
+
+static void check_something(struct reader *t, const struct rule_test *test)
+{
+	for (size_t i = 0; i < test->n_steps; i++)
+		if (test->steps[i].expect || test->steps[i].messages || test->steps[i].n_values)
+			return;
+	FAULT(&t->l, test->node,
+	      "the test `%s` expects nothing; expected `expect`, `expect_messages` or `values` in a step", test->name);
+}
+
+static void read_steps(struct reader *t, const struct node *list, struct rule_test *test)
+{
+	if (!list || !read_list(&t->l, list, "`steps`"))
+		return;
+	test->steps = ARENA_ARRAY(t->arena, struct test_step, list->n);
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct test_step *step = &test->steps[test->n_steps++];
+		step->at = i ? step[-1].at : 0;
+		read_step(t, list->entries[i].value, step);
+		if (i && step->at < step[-1].at)
+			FAULT(&t->l, node_get(step->node, "at"),
+			      "the step is earlier than the one before; expected time to go on");
+	}
+	check_something(t, test);
+}
+
+static void read_test(struct reader *t, const struct node *root, struct rule_test *test)
+{
+	static const char *const keys[] = {"test", "watch", "steps"};
+	if (!read_map(&t->l, root, "a test", keys, COUNT(keys)))
+		return;
+	const struct node *watch = read_needed(&t->l, root, "the test", "watch");
+	const struct node *steps = read_needed(&t->l, root, "the test", "steps");
+	if (!watch || !read_scalar(&t->l, watch, "`watch`"))
+		return;
+	test->watch = t->w = ruleset_watch(t->r, watch->text);
+	if (t->w) {
+		read_steps(t, steps, test);
+		return;
+	}
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->r->n_watches);
+	for (size_t i = 0; i < t->r->n_watches; i++)
+		names[i] = t->r->watches[i]->name;
+	unknown_name(&t->l, watch, "watch", watch->text.s, names, t->r->n_watches);
+}
+
+struct rule_test *tests_read(const struct documents *docs, struct config *config, struct arena *arena,
+			     struct faults *faults, size_t *n)
+{
+	struct reader t = {.l = {.faults = faults, .r = config->ruleset, .settings = &config->settings, .docs = docs},
+			   .arena = arena,
+			   .r = config->ruleset};
+	struct rule_test *tests = ARENA_ARRAY(arena, struct rule_test, docs->n);
+	*n = 0;
+	for (size_t i = 0; i < docs->n; i++) {
+		const struct config_document *d = &docs->list[i];
+		if (d->kind != DOC_TEST || d->broken)
+			continue;
+		const struct node *name = d->root->entries[0].value;
+		if (!read_scalar(&t.l, name, "`test`"))
+			continue;
+		struct rule_test *test = &tests[(*n)++];
+		*test = (struct rule_test){.name = name->text.s, .node = d->root};
+		read_test(&t, d->root, test);
+	}
+	arena_close(&t.l.scratch);
+	faults_sort(faults);
+	return tests;
+}

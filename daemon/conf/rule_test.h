@@ -1,0 +1,50 @@
+/* Rule tests as they are written: one subject's events at given times, and what is expected.  Read and checked here
+ * against the ruleset; cli/test.c runs them.
+ *
+ * A list of tests owns nothing: it borrows from the documents, the ruleset and the arena it was read into. */
+#ifndef RULE_TEST_H
+#define RULE_TEST_H
+#include "../core/event.h"
+#include "config.h"
+#include "documents.h"
+
+struct test_event {
+	const struct event_type *type;
+	const struct node *node;
+	int64_t time;                 /* ms */
+	const struct cel_value *data; /* by type->data */
+	const struct str *raw;
+	const char *rejected; /* part of the expected reason; NULL: it must not be rejected */
+};
+struct test_value {
+	uint32_t variable; /* in the watch's scope */
+	const struct node *key, *expected;
+};
+struct test_step {
+	const struct node *node;
+	int64_t at; /* ms */
+	struct test_event *events;
+	size_t n_events;
+	const struct node *expect, *messages; /* checked lists of maps, or NULL: not compared */
+	struct test_value *values;
+	size_t n_values;
+};
+struct rule_test {
+	const char *name;
+	const struct node *node;
+	const struct watch *watch;
+	struct test_step *steps;
+	size_t n_steps;
+};
+
+/* The keys that an alert (in `expect` and in a message's `alerts`) and a message may be compared by. */
+extern const char *const test_alert_keys[];
+extern const size_t n_test_alert_keys;
+extern const char *const test_message_keys[];
+extern const size_t n_test_message_keys;
+
+/* Reads every `test` document.  Faults: unknown keys, watches, event types, rules, levels, units, names, and times that
+ * go back. */
+struct rule_test *tests_read(const struct documents *docs, struct config *config, struct arena *arena,
+			     struct faults *faults, size_t *n);
+#endif
