@@ -1,10 +1,10 @@
 /* shouwangd: argv, signals, and the order in which everything starts and, mirrored, ends.  What the daemon does with
  * events is in run.h. */
 #include "conf/config.h"
+#include "ops/clock.h"
 #include "ops/http.h"
 #include "ops/log.h"
 #include "ops/notify.h"
-#include "ops/restart.h"
 #include "supervisor.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -267,7 +267,7 @@ static bool reload(struct daemon *d)
 	}
 	struct arena a;
 	arena_init(&a);
-	const char *names = restart_needed(&a, &d->config.settings, &loaded.settings);
+	const char *names = settings_differences(&a, &d->config.settings, &loaded.settings);
 	if (*names)
 		log_warn("changed, but taken over only by a restart: %s", names);
 	arena_close(&a);

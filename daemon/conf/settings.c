@@ -243,7 +243,7 @@ enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 
 static const struct setting table[] = {
 	{"instance", read_name, AT(instance), NULL, false, 0, 0, NULL, 0},
-	{"revision", read_int64, AT(revision), "0", true, 0, INT64_MAX, NULL, 0},
+	{"revision", read_int64, AT(revision), "0", false, 0, INT64_MAX, NULL, 0},
 	{"node", read_node, AT(node), "auto", false, 0, 0, NULL, 0},
 	{"timezone", read_zone, AT(timezone), "Asia/Shanghai", true, 0, 0, NULL, 0},
 	{"calendar", read_name, AT(calendar), "cn", true, 0, 0, NULL, 0},
@@ -266,14 +266,14 @@ static const struct setting table[] = {
 	{"partitions", read_int32, AT(partitions), "8", false, 1, 100000, NULL, 0},
 	{"replication", read_int32, AT(replication), "1", false, 1, 100, NULL, 0},
 	{"min_insync_replicas", read_int32, AT(min_insync_replicas), "1", false, 1, 100, NULL, 0},
-	{"batch.events", read_int32, AT(batch.events), "5000", true, 1, 100000, NULL, 0},
-	{"batch.wait", read_ms, AT(batch.wait), "20 ms", true, 0, 10000, NULL, 0},
+	{"batch.events", read_int32, AT(batch.events), "5000", false, 1, 100000, NULL, 0},
+	{"batch.wait", read_ms, AT(batch.wait), "20 ms", false, 0, 10000, NULL, 0},
 	{"unknown_events", read_flag, AT(reject_unknown_events), "ignore", true, 0, 0, WORDS(unknown_words)},
 	{"future_tolerance", read_ms, AT(future_tolerance), "1 hour", true, 0, 3650 * (int64_t)DAY, NULL, 0},
 	{"stall", read_ms, AT(stall), "2 minutes", true, 1000, DAY, NULL, 0},
 	{"cost_limit", read_int64, AT(cost_limit), "100000", true, 100, 1000000000, NULL, 0},
 	{"http", read_http, 0, "127.0.0.1:9464", false, 0, 0, NULL, 0},
-	{"log.target", read_choice, AT(log_target), "auto", false, 0, 0, WORDS(log_targets)},
+	{"log.target", read_choice, AT(log_target), "auto", true, 0, 0, WORDS(log_targets)},
 	{"log.level", read_choice, AT(log_level), "info", true, 0, 0, WORDS(log_levels)},
 };
 
@@ -419,10 +419,11 @@ void settings_close(struct settings *s)
 	*s = (struct settings){0};
 }
 
-const char *settings_difference(const struct settings *a, const struct settings *b)
+const char *settings_differences(struct arena *a, const struct settings *was, const struct settings *is)
 {
+	const char *paths = "";
 	for (size_t i = 0; i < COUNT(table); i++)
-		if (!table[i].reloadable && strcmp(a->written[i], b->written[i]) != 0)
-			return table[i].path;
-	return NULL;
+		if (!table[i].reloadable && strcmp(was->written[i], is->written[i]) != 0)
+			paths = arena_printf(a, "%s%s%s", paths, *paths ? ", " : "", table[i].path);
+	return paths;
 }

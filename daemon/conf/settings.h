@@ -44,12 +44,12 @@ struct settings {
 	uint16_t http_port;
 	const char *log_target; /* auto, stderr, journal, syslog */
 	const char *log_level;  /* error, warning, info, debug */
-	const char **written;   /* each row of the table as it was given, environment included (settings_difference) */
+	const char **written;   /* each row of the table as it was given, environment included (settings_differences) */
 };
 
 /* Frees the texts. */
 void settings_close(struct settings *s);
-/* The path ("kafka.bootstrap") of the first setting that differs and that a reload can't change: it needs a restart.
- * NULL: none. */
-const char *settings_difference(const struct settings *a, const struct settings *b);
+/* The paths ("kafka.bootstrap, workers"), in a, of the settings that differ and that a reload can't change: they need a
+ * restart.  "": none. */
+const char *settings_differences(struct arena *a, const struct settings *was, const struct settings *is);
 #endif

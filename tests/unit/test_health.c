@@ -1,6 +1,5 @@
-/* The judgement of progress, and which settings wait for a restart: pure functions, cases in a row. */
+/* The judgement of progress: a pure function, cases in a row. */
 #include "../../daemon/ops/health.h"
-#include "../../daemon/ops/restart.h"
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -206,58 +205,6 @@ static void no_worker_is_neither(void **state)
 	assert_false(report.ready);
 }
 
-/* --- settings */
-
-static const char *difference(const struct settings *a, const struct settings *b)
-{
-	static char names[512];
-	struct arena arena;
-	arena_init(&arena);
-	snprintf(names, sizeof names, "%s", restart_needed(&arena, a, b));
-	arena_close(&arena);
-	return names;
-}
-
-static void settings_that_wait_for_a_restart_are_named(void **state)
-{
-	(void)state;
-	struct settings a = {.instance = "x", .workers = 2, .http_host = "127.0.0.1", .http_port = 1}, b = a;
-	assert_string_equal(difference(&a, &b), "");
-	b.instance = "y";
-	b.workers = 3;
-	b.http_host = "::1";
-	b.http_port = 2;
-	b.clock = CLOCK_EVENTS;
-	b.redis.password_file = "redis";
-	assert_string_equal(difference(&a, &b), "instance, redis.password_file, workers, http, clock");
-}
-
-static void settings_that_a_reload_takes_over_are_not(void **state)
-{
-	(void)state;
-	struct settings a = {.stall = 1, .log_level = "info", .cost_limit = 1}, b = a;
-	b.stall = 2;
-	b.log_level = "debug";
-	b.cost_limit = 5;
-	b.future_tolerance = 9;
-	b.reject_unknown_events = true;
-	assert_string_equal(difference(&a, &b), "");
-}
-
-static void properties_are_compared_in_any_order(void **state)
-{
-	(void)state;
-	struct property one[] = {{.name = "a", .value = "1"}, {.name = "b", .value = "2"}};
-	struct property two[] = {{.name = "b", .value = "2"}, {.name = "a", .value = "1"}};
-	struct settings a = {.kafka = {.properties = one, .n_properties = 2}};
-	struct settings b = {.kafka = {.properties = two, .n_properties = 2}};
-	assert_string_equal(difference(&a, &b), "");
-	two[0].value = "3";
-	assert_string_equal(difference(&a, &b), "kafka.properties");
-	b.kafka.n_properties = 1;
-	assert_string_equal(difference(&a, &b), "kafka.properties");
-}
-
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fresh, done)
@@ -278,9 +225,6 @@ int main(void)
 		CASE(joining_is_not_ready),
 		CASE(a_standby_is_ready),
 		CASE(no_worker_is_neither),
-		cmocka_unit_test(settings_that_wait_for_a_restart_are_named),
-		cmocka_unit_test(settings_that_a_reload_takes_over_are_not),
-		cmocka_unit_test(properties_are_compared_in_any_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
