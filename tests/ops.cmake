@@ -12,3 +12,4 @@ add_test(NAME systemd COMMAND ${CMAKE_SOURCE_DIR}/tests/systemd.sh)
 find_program(PYTHON3 python3 REQUIRED)
 add_test(NAME daemon/outside COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/daemon/test_daemon.py $<TARGET_FILE:shouwangd>
                                      $<TARGET_FILE:mock_broker>)
+add_test(NAME lib/tally COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/lib/test_tally.py)
