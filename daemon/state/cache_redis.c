@@ -313,19 +313,22 @@ enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n
 
 static void send_store(struct cache *c, const struct cache_store *s, struct arena *a)
 {
-	size_t armed = 0;
-	for (size_t i = 0; i < s->n_changes; i++)
+	size_t armed = 0, states = 0;
+	for (size_t i = 0; i < s->n_changes; i++) {
 		armed += s->changes[i].timed && s->changes[i].due != TIME_NEVER;
+		states += s->changes[i].state.s != NULL;
+	}
 	struct words w = script_words(c, a, SCRIPT_STORE, 8 + 4 * s->n_changes, 3);
 	partition_keys(&w, a, c, s->partition);
 	word_number(&w, a, s->from);
 	word_number(&w, a, s->to);
 	word(&w, s->record);
-	word_number(&w, a, (int64_t)s->n_changes);
-	for (size_t i = 0; i < s->n_changes; i++) {
-		word(&w, s->changes[i].key);
-		word(&w, s->changes[i].state);
-	}
+	word_number(&w, a, (int64_t)states);
+	for (size_t i = 0; i < s->n_changes; i++)
+		if (s->changes[i].state.s) {
+			word(&w, s->changes[i].key);
+			word(&w, s->changes[i].state);
+		}
 	word_number(&w, a, (int64_t)armed);
 	for (size_t i = 0; i < s->n_changes; i++)
 		if (s->changes[i].timed && s->changes[i].due != TIME_NEVER) {

@@ -65,8 +65,8 @@ enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n
 
 /* --- writing, after the commit: one script for each partition, all in one round trip */
 struct cache_change {
-	struct str key, state;
-	bool timed;  /* is the due time to be written? */
+	struct str key, state; /* state.s NULL: it stays as it is */
+	bool timed;            /* is the due time to be written? */
 	int64_t due; /* TIME_NEVER: taken out */
 };
 struct cache_store {

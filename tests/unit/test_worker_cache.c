@@ -158,6 +158,11 @@ static void test_life(void **state)
 	assert_int_equal(loads[0].n_due, 1); /* b is disarmed, a's due time stayed */
 	assert_true(str_equal(loads[0].due[0].state, STR("A2")));
 	assert_int_equal(loads[0].due[0].due, 2000);
+	struct cache_change disarm[] = {{STR("w/a"), {NULL, 0}, true, TIME_NEVER}};
+	assert_int_equal(store(c, 20, 20, disarm, 1), CACHE_OK);
+	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
+	assert_int_equal(loads[0].n_due, 0);
+	assert_true(str_equal(loads[0].states[2], STR("A2")));
 	loads[0].watermark = 19;
 	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
 	assert_int_equal(loads[0].answer, CACHE_REFUSED);

@@ -1,0 +1,290 @@
+/* Commits a round: one Kafka transaction, and only after its success one script of Redis for each partition. */
+#include "ops/log.h"
+#include "worker.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AGAIN_AT_ONCE = 3 };
+
+/* --- the transaction */
+
+/* The partition record goes first: a small one that registers the changelog's partition with the transaction while
+ * the rest is being built. */
+static void write_record(struct worker *w, struct turn *t)
+{
+	struct buffer *b = &t->partition->record_bytes;
+	b->len = 0;
+	partition_record_encode(&t->record, b);
+	outbox_state(w->outbox, &t->out, STR(PARTITION_RECORD_KEY), (struct str){b->data, (uint32_t)b->len});
+}
+
+static void write_messages(struct worker *w, struct turn *t)
+{
+	size_t i = 0;
+	for (const struct message *m = t->messages; m; m = m->next)
+		outbox_message(w->outbox, arena_text(&w->round, m->topic.s, m->topic.len), m->subject,
+			       t->message_json[i++]);
+}
+
+static void write_states(struct worker *w, struct turn *t)
+{
+	for (const struct batch_subject *s = t->subjects; s; s = s->next)
+		if (s->subject.changed)
+			outbox_state(w->outbox, &t->out, changelog_key(&w->round, s->subject.watch, s->subject.key),
+				     s->bytes);
+}
+
+static void write_rejects(struct worker *w, struct turn *t)
+{
+	struct item *i = t->items;
+	for (size_t n = 0; n < t->n_items; n++, i = i->next)
+		if (i->reason)
+			outbox_reject(w->outbox, &i->record, i->reason);
+	for (i = t->timer_rejects; i; i = i->next)
+		outbox_reject(w->outbox, &i->record, i->reason);
+}
+
+/* Absolute ones for every topic of every partition whose state is touched, also where only timers fired. */
+static struct outbox_offset *offsets_of(struct worker *w, const struct round *r, size_t *n)
+{
+	struct outbox_offset *list = ARENA_ARRAY(&w->round, struct outbox_offset, r->n * w->n_topics);
+	*n = 0;
+	for (size_t i = 0; i < r->n; i++) {
+		struct turn *t = &r->turns[i];
+		for (size_t k = 0; t->touched && k < w->n_topics; k++) {
+			const struct position *at = partition_record_position(&t->record, w->topics[k].name);
+			if (at)
+				list[(*n)++] = (struct outbox_offset){w->topics[k].name, t->partition->id, at->next};
+		}
+	}
+	return list;
+}
+
+static enum outbox_answer transact(struct worker *w, struct round *r, struct err *why)
+{
+	size_t n;
+	if (!outbox_begin(w->outbox, why))
+		return OUTBOX_REPLACE;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->turns[i].touched)
+			write_record(w, &r->turns[i]);
+	for (size_t i = 0; i < r->n; i++) {
+		struct turn *t = &r->turns[i];
+		if (!t->touched)
+			continue;
+		write_messages(w, t);
+		write_states(w, t);
+		write_rejects(w, t);
+	}
+	const struct outbox_offset *offsets = offsets_of(w, r, &n);
+	return outbox_commit(w->outbox, offsets, n, inbox_metadata(w->inbox), why);
+}
+
+/* --- Redis follows */
+
+static void add_change(struct cache_store *s, struct str key, struct str state, bool timed, int64_t due)
+{
+	s->changes[s->n_changes++] = (struct cache_change){key, state, timed, due};
+}
+
+static struct cache_store store_of(struct worker *w, struct turn *t)
+{
+	size_t most = t->n_strangers;
+	for (const struct batch_subject *s = t->subjects; s; s = s->next)
+		most++;
+	struct buffer *b = &t->partition->record_bytes;
+	struct cache_store out = {.partition = t->partition->id,
+				  .from = t->partition->watermark,
+				  .to = t->out.next,
+				  .record = {b->data, (uint32_t)b->len},
+				  .changes = ARENA_ARRAY(&w->round, struct cache_change, most)};
+	for (const struct batch_subject *s = t->subjects; s; s = s->next)
+		if (s->subject.changed)
+			add_change(&out, changelog_key(&w->round, s->subject.watch, s->subject.key), s->bytes,
+				   s->subject.due != s->loaded_due, s->subject.due);
+	for (size_t i = 0; i < t->n_strangers; i++)
+		add_change(&out, t->strangers[i], (struct str){NULL, 0}, true, TIME_NEVER);
+	for (struct item *i = t->timer_rejects; i; i = i->next)
+		add_change(&out, i->key, (struct str){NULL, 0}, true, TIME_NEVER);
+	return out;
+}
+
+/* False: that partition's Redis is not as it should be. */
+static void settle(struct worker *w, struct turn *t, enum cache_answer answer)
+{
+	struct partition *p = t->partition;
+	if (answer == CACHE_OK) {
+		p->watermark = t->out.next;
+		return;
+	}
+	log_warn("partition %" PRId32 ": Redis didn't take what was committed; taking over anew", p->id);
+	partition_set(w, p, PARTITION_TAKING_OVER, "");
+}
+
+static void follow(struct worker *w, struct round *r)
+{
+	struct err why = {""};
+	struct cache_store *stores = ARENA_ARRAY(&w->round, struct cache_store, r->n);
+	struct turn **of = ARENA_ARRAY(&w->round, struct turn *, r->n);
+	size_t n = 0;
+	int64_t start = clock_monotonic();
+	for (size_t i = 0; i < r->n; i++) {
+		struct turn *t = &r->turns[i];
+		if (!t->touched)
+			continue;
+		if (t->out.unreported) { /* librdkafka 2.0.2 may forget to tell an offset */
+			settle(w, t, CACHE_REFUSED);
+			continue;
+		}
+		of[n] = t;
+		stores[n++] = store_of(w, t);
+	}
+	if (n && cache_store(w->cache, stores, n, &w->round, &why) != CACHE_OK) {
+		meter_add(w->meter, w->series.redis_errors, 1);
+		worker_pause(w, true, why.text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		settle(w, of[i], stores[i].answer);
+	meter_observe(w->meter, w->series.cache_seconds, (double)(clock_monotonic() - start) / 1000);
+}
+
+/* --- what was done */
+
+static void count_message(struct worker *w, const struct message *m)
+{
+	for (size_t i = 0; i < w->n_outputs; i++)
+		if (str_equal(m->topic, str_of(w->outputs[i]))) {
+			meter_add(w->meter, w->series.messages[i], 1);
+			return;
+		}
+}
+
+static void count_turn(struct worker *w, const struct turn *t)
+{
+	uint64_t events[MAX_TOPICS] = {0}, ignored[MAX_TOPICS] = {0}, rejected[N_REJECT_CLASSES] = {0}, states = 0,
+		 bytes = 0, n_rejected = 0;
+	const struct item *i = t->items;
+	for (size_t n = 0; n < t->n_items; n++, i = i->next) {
+		events[i->topic]++;
+		ignored[i->topic] += i->kind == ITEM_IGNORED;
+		rejected[i->class] += i->reason != NULL;
+		n_rejected += i->reason != NULL;
+	}
+	for (i = t->timer_rejects; i; i = i->next)
+		rejected[REJECT_TIMER]++;
+	for (const struct batch_subject *s = t->subjects; s; s = s->next)
+		if (s->subject.changed) {
+			states++;
+			bytes += s->bytes.len;
+		}
+	for (size_t k = 0; k < w->n_topics; k++) {
+		meter_add(w->meter, w->series.events[k], events[k]);
+		meter_add(w->meter, w->series.ignored[k], ignored[k]);
+	}
+	for (int k = 0; k < N_REJECT_CLASSES; k++)
+		meter_add(w->meter, w->series.rejected[k], rejected[k]);
+	for (const struct message *m = t->messages; m; m = m->next)
+		count_message(w, m);
+	meter_add(w->meter, w->series.states, states);
+	meter_add(w->meter, w->series.state_bytes, bytes);
+	meter_add(w->meter, w->series.timers, t->load.n_due < t->due_share ? t->load.n_due : t->due_share);
+	w->events += t->n_items;
+	w->rejected += n_rejected;
+	w->messages += t->n_messages;
+}
+
+static void count_round(struct worker *w, const struct round *r, int64_t start)
+{
+	size_t events = 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->turns[i].touched) {
+			events += r->turns[i].n_items;
+			count_turn(w, &r->turns[i]);
+		}
+	meter_add(w->meter, w->series.commits, 1);
+	meter_observe(w->meter, w->series.commit_seconds, (double)(clock_monotonic() - start) / 1000);
+	meter_observe(w->meter, w->series.batch_events, (double)events);
+	meter_add(w->meter, w->series.late, w->late);
+	for (size_t i = 0; i < w->rules->n_rules; i++) {
+		meter_add(w->meter, w->series.rules[3 * i], w->counts[i].evaluated);
+		meter_add(w->meter, w->series.rules[3 * i + 1], w->counts[i].unknown);
+		meter_add(w->meter, w->series.rules[3 * i + 2], w->counts[i].opened);
+	}
+}
+
+static void committed(struct worker *w, struct round *r, int64_t start)
+{
+	count_round(w, r, start);
+	w->again = 0;
+	w->pause.delay = 0;
+	w->commits++;
+	w->committed = clock_monotonic();
+	for (size_t i = 0; i < r->n; i++) {
+		struct turn *t = &r->turns[i];
+		if (!t->touched)
+			continue;
+		t->partition->record = t->record;
+		t->partition->unsaved = false;
+		t->partition->committed = w->committed;
+	}
+	follow(w, r);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->turns[i].touched && r->turns[i].partition->state == PARTITION_RUNNING)
+			collect_done(w, r->turns[i].partition, r->turns[i].n_items);
+}
+
+/* --- when it fails */
+
+static void name_holder(struct worker *w)
+{
+	struct str holder = cache_holder(w->cache, outbox_transactional_id(w->outbox), &w->round);
+	log_error("the transactional id %s is used by another process too, which last was: %.*s.  Give each daemon its "
+		  "own `node`",
+		  outbox_transactional_id(w->outbox), holder.len ? (int)holder.len : 9,
+		  holder.len ? holder.s : "not known");
+}
+
+/* Nothing was done: the items are still there for another round.  An answer that stays the same (a record that the
+ * broker won't take, a right that is missing) is looked into again, with time between. */
+static void again(struct worker *w, const char *why)
+{
+	meter_add(w->meter, w->series.aborts, 1);
+	log_every(60, LOG_LEVEL_WARNING, "a transaction was aborted and is made again: %s", why);
+	if (++w->again <= AGAIN_AT_ONCE)
+		return;
+	w->checked = false;
+	worker_pause(w, false, why);
+}
+
+static void replace(struct worker *w, const char *why)
+{
+	meter_add(w->meter, w->series.kafka_errors, 1);
+	unsigned fenced = outbox_fenced(w->outbox);
+	if (fenced)
+		meter_add(w->meter, w->series.fenced, 1);
+	if (fenced > 1)
+		name_holder(w);
+	partitions_forget(w);
+	log_warn("the producer is replaced and all partitions are taken over anew: %s", why);
+	if (fenced > 1 || !fenced)
+		worker_pause(w, fenced == 0, why);
+}
+
+void round_commit(struct worker *w, struct round *r)
+{
+	struct err why = {""};
+	int64_t start = clock_monotonic();
+	switch (transact(w, r, &why)) {
+	case OUTBOX_OK:
+		committed(w, r, start);
+		return;
+	case OUTBOX_AGAIN:
+		again(w, why.text);
+		return;
+	case OUTBOX_REPLACE:
+		replace(w, why.text);
+		return;
+	}
+}
