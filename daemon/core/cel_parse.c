@@ -346,7 +346,7 @@ static struct node *conditional(struct compilation *c, struct node *left)
 	return node;
 }
 
-static struct node *select(struct compilation *c, struct node *left)
+static struct node *select_field(struct compilation *c, struct node *left)
 {
 	cel_lex_next(c);
 	bool optional = accept(c, T_QUESTION);
@@ -403,7 +403,7 @@ static const struct row table[T_KINDS] = {
 	[T_STRING] = {.before = literal}, [T_BYTES] = {.before = literal}, [T_TRUE] = {.before = literal},
 	[T_FALSE] = {.before = literal}, [T_NULL] = {.before = literal},
 	[T_IDENT] = {.before = name},
-	[T_DOT] = {name, select, P_MEMBER},
+	[T_DOT] = {name, select_field, P_MEMBER},
 	[T_LPAREN] = {.before = group},
 	[T_LBRACKET] = {list, index_of, P_MEMBER},
 	[T_LBRACE] = {map, message, P_MEMBER},

@@ -1,5 +1,7 @@
 /* cel_text.c: UTF-8, read and written; a bad byte counts as one code point, so that nothing is lost. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
+#endif
 #include "cel_text.h"
 #include <string.h>
 
