@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const test_alert_keys[] = {"rule", "version", "title", "member", "level",   "state", "unit",
-				       "case", "due",     "since", "number", "summary", "basis", "assistance"};
-const size_t n_test_alert_keys = COUNT(test_alert_keys);
-const char *const test_message_keys[] = {"unit",   "type",  "case",   "previous", "level",      "due",
-					 "opened", "topic", "reason", "region",   "message_no", "alerts"};
-const size_t n_test_message_keys = COUNT(test_message_keys);
+/* What an alert, a message and an alert in a message may be compared by. */
+static const char *const alert_keys[] = {"rule", "version", "member", "level", "state", "unit",      "case",
+					 "due",  "since",   "number", "title", "basis", "assistance"};
+static const char *const message_keys[] = {"unit",   "type",  "case",   "previous", "level",      "due",
+					   "opened", "topic", "reason", "region",   "message_no", "alerts"};
+static const char *const told_keys[] = {"rule",  "version", "member", "level",      "state",
+					"since", "title",   "basis",  "assistance", "summary"};
 static const char *const event_keys[] = {"time", "rejected"};
 static const char *const alert_states[] = {"pending", "open", "clearing"};
 
@@ -157,22 +158,66 @@ static const struct entry *event_entry(const struct node *item)
 	return NULL;
 }
 
+static const char *const answer_words[] = {[ANSWER_ACKNOWLEDGED] = "case.acknowledged",
+					   [ANSWER_CONFIRMED] = "case.confirmed",
+					   [ANSWER_MEASURE_TAKEN] = "case.measure_taken",
+					   [ANSWER_HANDLED] = "case.handled",
+					   [ANSWER_NOT_CONFIRMED] = "case.not_confirmed"};
+
+static int find_answer(const struct node *key)
+{
+	for (size_t i = 0; i < COUNT(answer_words); i++)
+		if (node_is(key, answer_words[i]))
+			return (int)i;
+	return -1;
+}
+
 static bool read_type(struct reader *t, const struct node *key, struct test_event *e)
 {
+	int answer = find_answer(key);
 	e->type = watch_event(t->w, key->text);
-	if (e->type || key->bad)
-		return e->type != NULL;
-	if (strncmp(key->text.s, "case.", 5) == 0) {
-		FAULT(&t->l, key,
-		      "feedback (`%s`) is understood, but this version can't do it yet; expected to be left out",
-		      key->text.s);
-		return false;
+	if (answer >= 0) {
+		e->answer = ARENA_ARRAY(t->arena, struct answer, 1);
+		*e->answer = (struct answer){
+			.kind = (enum answer_kind)answer, .at = e->time, .until = TIME_NEVER, .message_no = -1};
+		not_yet(&t->l, key, "feedback");
 	}
-	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events);
-	for (size_t i = 0; i < t->w->n_events; i++)
-		names[i] = t->w->events[i].type;
-	unknown_name(&t->l, key, "event type", key->text.s, names, t->w->n_events);
+	if (e->type || key->bad || answer >= 0)
+		return e->type || answer >= 0;
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events + COUNT(answer_words));
+	size_t n = 0;
+	for (; n < t->w->n_events; n++)
+		names[n] = t->w->events[n].type;
+	for (size_t i = 0; i < COUNT(answer_words); i++)
+		names[n++] = answer_words[i];
+	unknown_name(&t->l, key, "event type", key->text.s, names, n);
 	return false;
+}
+
+/* What feedback says (language.md, "Feedback"). */
+static void read_answer(struct reader *t, const struct node *map, struct answer *a)
+{
+	static const char *const keys[] = {"case",       "by",    "at",      "note", "until",
+					   "message_no", "rules", "measure", "when"};
+	if ((map->kind == NODE_SCALAR && node_empty(map)) || !read_map(&t->l, map, "feedback", keys, COUNT(keys)))
+		return;
+	const struct node *id = node_get(map, "case"), *at = node_get(map, "at"), *until = node_get(map, "until");
+	const struct node *number = node_get(map, "message_no"), *rules = node_get(map, "rules");
+	if (id && read_scalar(&t->l, id, "`case`"))
+		a->case_id = id->text;
+	if (at)
+		read_time(t, at, "`at`", &a->at);
+	if (until)
+		read_time(t, until, "`until`", &a->until);
+	if (number)
+		read_int(&t->l, number, "`message_no`", 1, UINT32_MAX, &a->message_no);
+	if (!rules || !read_list(&t->l, rules, "`rules`"))
+		return;
+	struct str *list = ARENA_ARRAY(t->arena, struct str, rules->n);
+	for (uint32_t i = 0; i < rules->n; i++)
+		list[i] = rules->entries[i].value->text;
+	a->rules = list;
+	a->n_rules = rules->n;
 }
 
 static bool read_event(struct reader *t, const struct node *item, int64_t at, struct test_event *e)
@@ -186,6 +231,8 @@ static bool read_event(struct reader *t, const struct node *item, int64_t at, st
 		FAULT(&t->l, item, "an event without its type; expected `type: {data}`");
 		return false;
 	}
+	if (time)
+		read_time(t, time, "`time`", &e->time);
 	if (!read_type(t, entry->key, e))
 		return false;
 	for (uint32_t i = 0; i < item->n; i++) {
@@ -193,11 +240,12 @@ static bool read_event(struct reader *t, const struct node *item, int64_t at, st
 		if (&item->entries[i] != entry && !node_is(key, "time") && !node_is(key, "rejected"))
 			unknown_name(&t->l, key, "key", key->text.s, event_keys, COUNT(event_keys));
 	}
-	if (time)
-		read_time(t, time, "`time`", &e->time);
 	if (rejected && read_scalar(&t->l, rejected, "`rejected`"))
 		e->rejected = rejected->text.s;
-	read_data(t, entry->value, e);
+	if (e->answer)
+		read_answer(t, entry->value, e->answer);
+	if (e->type)
+		read_data(t, entry->value, e);
 	return true;
 }
 
@@ -246,9 +294,9 @@ static void check_unit(struct reader *t, const struct node *n)
 	check_known(t, n, "unit", names, t->r->n_units);
 }
 
-static void check_alert(struct reader *t, const struct node *item)
+static void check_alert_by(struct reader *t, const struct node *item, const char *const *keys, size_t n_keys)
 {
-	if (!read_map(&t->l, item, "an alert", test_alert_keys, n_test_alert_keys))
+	if (!read_map(&t->l, item, "an alert", keys, n_keys))
 		return;
 	for (uint32_t i = 0; i < item->n; i++) {
 		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
@@ -265,11 +313,16 @@ static void check_alert(struct reader *t, const struct node *item)
 	}
 }
 
+static void check_alert(struct reader *t, const struct node *item)
+{
+	check_alert_by(t, item, alert_keys, COUNT(alert_keys));
+}
+
 static void check_message(struct reader *t, const struct node *item)
 {
 	static const char *const types[] = {"case.opened",    "case.changed", "case.raised", "case.reminded",
 					    "case.escalated", "case.cleared", "case.closed"};
-	if (!read_map(&t->l, item, "a message", test_message_keys, n_test_message_keys))
+	if (!read_map(&t->l, item, "a message", message_keys, COUNT(message_keys)))
 		return;
 	for (uint32_t i = 0; i < item->n; i++) {
 		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
@@ -281,7 +334,7 @@ static void check_message(struct reader *t, const struct node *item)
 			check_known(t, value, "level", t->r->levels, t->r->n_levels);
 		else if (node_is(key, "alerts") && read_list(&t->l, value, "`alerts`"))
 			for (uint32_t k = 0; k < value->n; k++)
-				check_alert(t, value->entries[k].value);
+				check_alert_by(t, value->entries[k].value, told_keys, COUNT(told_keys));
 		else if (!node_is(key, "alerts") && value->kind != NODE_SCALAR)
 			read_scalar(&t->l, value, key->text.s);
 	}
@@ -400,6 +453,7 @@ struct rule_test *tests_read(const struct documents *docs, struct config *config
 		*test = (struct rule_test){.name = name->text.s, .node = d->root};
 		read_test(&t, d->root, test);
 	}
+	refuse_until_supported(&t.l);
 	arena_close(&t.l.scratch);
 	faults_sort(faults);
 	return tests;

@@ -9,7 +9,8 @@
 #include "documents.h"
 
 struct test_event {
-	const struct event_type *type;
+	const struct event_type *type; /* NULL: only an answer */
+	struct answer *answer;         /* NULL: none; its case_id is empty where the test leaves it out */
 	const struct node *node;
 	int64_t time;                 /* ms */
 	const struct cel_value *data; /* by type->data */
@@ -36,12 +37,6 @@ struct rule_test {
 	struct test_step *steps;
 	size_t n_steps;
 };
-
-/* The keys that an alert (in `expect` and in a message's `alerts`) and a message may be compared by. */
-extern const char *const test_alert_keys[];
-extern const size_t n_test_alert_keys;
-extern const char *const test_message_keys[];
-extern const size_t n_test_message_keys;
 
 /* Reads every `test` document.  Faults: unknown keys, watches, event types, rules, levels, units, names, and times that
  * go back. */

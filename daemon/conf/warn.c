@@ -89,39 +89,59 @@ static void warn_thresholds(struct loader *l, int32_t today)
 }
 
 /* --- calendar */
-enum { AHEAD = 30 }; /* days: alerts of the next month are reckoned with */
-
-static void warn_span(struct loader *l, const struct node *n, struct span span, int32_t today)
+/* The longest deadline of a rule in working days; -1: none. */
+static int32_t working_days(const struct rule *rule)
 {
-	const struct calendar *c = l->r->calendar;
-	if (span.unit != SPAN_WORKING_DAYS || span.n < 0 || !n)
-		return;
-	if (c->first_day > c->last_day) {
-		WARN(l, n, "working days, but there is no calendar `%s`: only weekends are left out", c->name);
-		return;
+	int32_t most = -1;
+	for (size_t i = 0; i < rule->n_levels; i++) {
+		struct span d = rule->levels[i].deadline;
+		if (d.unit == SPAN_WORKING_DAYS && d.n > most)
+			most = d.n;
 	}
-	if (today == DAY_NEVER)
-		return;
-	int32_t last = calendar_add(c, today + AHEAD, span.n);
-	if (last > c->last_day)
-		WARN(l, n,
-		     "the deadline can reach %s, a year that the calendar `%s` lacks: there only weekends are left out",
-		     arena_printf(&l->scratch, "%.4s", day_text(&l->scratch, last).s), c->name);
+	return most;
 }
 
+static const struct node *calendar_node(const struct loader *l)
+{
+	for (size_t i = 0; i < l->docs->n; i++)
+		if (l->docs->list[i].kind == DOC_CALENDAR &&
+		    node_is(l->docs->list[i].root->entries[0].value, l->r->calendar->name))
+			return l->docs->list[i].root->entries[0].key;
+	return NULL;
+}
+
+/* Deadlines of alerts that open today; one warning for all of them, where the calendar is written. */
 static void warn_calendar(struct loader *l, int32_t today)
 {
-	const struct ruleset *r = l->r;
-	for (size_t i = 0; i < r->n_rules; i++) {
-		const struct node *deadline = node_get(l->rule_nodes[i], "deadline");
-		struct span longest = {-1, SPAN_WORKING_DAYS};
-		for (size_t k = 0; k < r->rules[i]->n_levels; k++) {
-			struct span d = r->rules[i]->levels[k].deadline;
-			if (d.unit == SPAN_WORKING_DAYS && d.n > longest.n)
-				longest = d;
-		}
-		warn_span(l, deadline, longest, today);
+	const struct calendar *c = l->r->calendar;
+	const struct node *calendar = calendar_node(l);
+	const struct rule *first = NULL;
+	size_t n = 0;
+	int32_t farthest = INT32_MIN;
+	for (size_t i = 0; i < l->r->n_rules; i++) {
+		const struct rule *rule = l->r->rules[i];
+		int32_t days = working_days(rule);
+		int32_t end = days < 0 || today == DAY_NEVER ? INT32_MIN : calendar_add(c, today, days);
+		if (days < 0 || (calendar && end <= c->last_day))
+			continue;
+		farthest = end > farthest ? end : farthest;
+		first = first ? first : rule;
+		n++;
 	}
+	if (!n)
+		return;
+	char *more = n > 1 ? arena_printf(&l->scratch, " and %zu more", n - 1) : "";
+	if (!calendar)
+		faults_warn(l->faults, first->place,
+			    "a deadline in working days (rule `%s`%s), but there is no calendar `%s`: only weekends "
+			    "are left out",
+			    first->name, more, c->name);
+	else
+		WARN(l, calendar,
+		     "a deadline can reach %.4s (rule `%s`%s), a year that the calendar `%s` lacks: there only "
+		     "weekends are "
+		     "left out",
+		     day_text(&l->scratch, farthest).s, first->name, more, c->name);
 }
 
 static void warn_year_gaps(struct loader *l)

@@ -1,0 +1,210 @@
+/* shouwangctl test: runs a configuration's rule tests through the engine in virtual time, without servers. */
+#include "check.h"
+#include "cli.h"
+#include "test_run.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: shouwangctl test [DIR] [--only TEXT] [--verbose]\n"
+	"\n"
+	"Runs the rule tests in DIR: each sends events to one household, lets time pass and compares alerts, messages "
+	"and\n"
+	"values.  A failed expectation prints what was wanted and what came, and how the rule judged.\n"
+	"\n"
+	"  --only TEXT   only tests whose name holds TEXT\n"
+	"  --verbose     name the tests that pass, too\n";
+
+/* --- one test */
+static const char SUBJECT[] = "test";
+
+static bool step_engine(struct test_run *run, const struct event *event, struct err *why)
+{
+	struct err broken = {{0}};
+	if (!engine_step(run->engine, &run->subject, event, run->now, &run->fx, why))
+		return false;
+	if (!engine_check(run->engine, &run->subject, &broken))
+		print_failure(run, run->step->node, "the state is broken: %s", broken.text);
+	return true;
+}
+
+/* Time passes: each timer fires at its own due time. */
+static void pass_time(struct test_run *run, int64_t to)
+{
+	while (run->subject.due <= to) {
+		struct err why = {{0}};
+		int64_t due = run->subject.due;
+		run->now = due > run->now ? due : run->now;
+		if (!step_engine(run, NULL, &why))
+			print_failure(run, run->step->node, "a timer failed: %s", why.text);
+		if (run->subject.due <= due) {
+			print_failure(run, run->step->node, "a timer does not move on");
+			break;
+		}
+	}
+	run->now = to;
+}
+
+/* Feedback without `case` is about the one that is open. */
+static bool find_case(struct test_run *run, const struct test_event *e, struct answer *a)
+{
+	const struct casefile *open = NULL;
+	size_t n = 0;
+	for (uint32_t i = 0; i < run->subject.n_cases; i++)
+		if (run->subject.cases[i].open) {
+			open = &run->subject.cases[i];
+			n++;
+		}
+	if (a->case_id.len)
+		return true;
+	if (n == 1)
+		a->case_id = str_of(arena_printf(&run->state, "%s/%s/%.*s/%u", run->test->watch->name, SUBJECT,
+						 (int)open->unit.len, open->unit.s, open->number));
+	else
+		print_failure(run, e->node, "%zu cases are open: the feedback must name its `case`", n);
+	return n == 1;
+}
+
+static void send_event(struct test_run *run, const struct test_event *e, size_t number)
+{
+	struct err why = {{0}};
+	struct answer answer = e->answer ? *e->answer : (struct answer){0};
+	if (e->answer && !find_case(run, e, &answer))
+		return;
+	struct event event = {
+		.watch = run->test->watch,
+		.type = e->type,
+		.answer = e->answer ? &answer : NULL,
+		.subject = run->subject.key,
+		.source = STR("test"),
+		.id = str_of(arena_printf(&run->state, "step-%zu-event-%zu", (size_t)(run->step - run->test->steps) + 1,
+					  number + 1)),
+		.time = e->time,
+		.data = e->data,
+		.raw = e->raw,
+	};
+	bool taken = step_engine(run, &event, &why);
+	if (taken && e->rejected)
+		print_failure(run, e->node, "the event was taken; expected it to be rejected: %s", e->rejected);
+	else if (!taken && !e->rejected)
+		print_failure(run, e->node, "the event was rejected: %s", why.text);
+	else if (!taken && !strstr(why.text, e->rejected))
+		print_failure(run, e->node, "the event was rejected: %s; expected: %s", why.text, e->rejected);
+}
+
+static void run_step(struct test_run *run)
+{
+	const struct test_step *step = run->step;
+	size_t n;
+	effects_init(&run->fx, &run->scratch);
+	pass_time(run, step->at);
+	for (size_t i = 0; i < step->n_events; i++)
+		send_event(run, &step->events[i], i);
+	if (step->expect) {
+		struct got_row *rows = alert_rows(run, &n);
+		compare_rows(run, step->expect, rows, n);
+	}
+	if (step->messages) {
+		struct got_row *rows = message_rows(run, &n);
+		compare_rows(run, step->messages, rows, n);
+	}
+	for (size_t i = 0; i < step->n_values; i++)
+		compare_value(run, &step->values[i]);
+	engine_reset(run->engine);
+	arena_reset(&run->scratch);
+}
+
+/* `expect_messages` tells what came since the last step: a step that has none passes its messages over. */
+static bool run_test(const struct rule_test *test, struct ruleset *r)
+{
+	struct test_run run = {.test = test, .r = r, .engine = engine_new(r), .now = INT64_MIN};
+	arena_init(&run.state);
+	arena_init(&run.scratch);
+	subject_init(&run.subject, &run.state, test->watch, str_of(SUBJECT));
+	run.subject.due = TIME_NEVER;
+	for (size_t i = 0; i < test->n_steps; i++) {
+		run.step = &test->steps[i];
+		run_step(&run);
+	}
+	engine_free(run.engine);
+	arena_close(&run.state);
+	arena_close(&run.scratch);
+	return run.n_failures == 0;
+}
+
+/* --- all of them */
+struct options {
+	const char *dir, *only;
+	bool verbose;
+};
+
+static int run_all(const struct rule_test *tests, size_t n, struct ruleset *r, const struct options *o)
+{
+	size_t passed = 0, failed = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct place at = node_place(tests[i].node);
+		if (o->only && !strstr(tests[i].name, o->only))
+			continue;
+		if (!run_test(&tests[i], r)) {
+			failed++;
+			continue;
+		}
+		passed++;
+		if (o->verbose)
+			printf("%s:%u: ok: %s\n", at.file, at.line, tests[i].name);
+	}
+	printf("%zu passed, %zu failed\n", passed, failed);
+	if (o->only && !passed && !failed)
+		fprintf(stderr, "shouwangctl test: no test's name holds `%s`\n", o->only);
+	return failed || (o->only && !passed) ? CLI_FAILED : CLI_DONE;
+}
+
+static int load_and_run(const struct options *o)
+{
+	struct documents docs;
+	struct config config;
+	struct faults faults;
+	struct arena arena;
+	size_t n = 0;
+	int code = CLI_FAILED;
+	faults_init(&faults);
+	arena_init(&arena);
+	documents_read(&docs, o->dir, true, &faults);
+	bool built = config_build(&docs, &config, &faults);
+	struct rule_test *tests = built ? tests_read(&docs, &config, &arena, &faults, &n) : NULL;
+	if (faults.errors)
+		print_faults(&faults);
+	else
+		code = run_all(tests, n, config.ruleset, o);
+	if (built)
+		config_close(&config);
+	documents_close(&docs);
+	arena_close(&arena);
+	faults_close(&faults);
+	return code;
+}
+
+int cli_test(int argc, char **argv)
+{
+	struct options o = {NULL, NULL, false};
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0) {
+			fputs(help, stdout);
+			return CLI_DONE;
+		}
+		if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+			o.only = argv[++i];
+		} else if (strcmp(argv[i], "--verbose") == 0) {
+			o.verbose = true;
+		} else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc && !o.dir) {
+			o.dir = argv[++i];
+		} else if (argv[i][0] == '-' || o.dir) {
+			fputs(help, stderr);
+			return CLI_USAGE;
+		} else {
+			o.dir = argv[i];
+		}
+	}
+	o.dir = o.dir ? o.dir : cli_config_dir();
+	return load_and_run(&o);
+}

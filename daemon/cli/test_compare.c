@@ -1,0 +1,371 @@
+/* Compares what a rule test expects with what came out: alerts, messages, values. */
+#include "test_run.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- rows */
+static void add(struct test_run *run, struct got_row *row, const char *key, const char *text)
+{
+	if (!row->fields)
+		row->fields = ARENA_ARRAY(&run->scratch, struct got_field, 16);
+	row->fields[row->n_fields++] = (struct got_field){key, text ? text : ""};
+}
+
+static const char *text_of(struct test_run *run, struct str s)
+{
+	return arena_text(&run->scratch, s.s, s.len);
+}
+
+static const char *due_text(struct test_run *run, int32_t due)
+{
+	return due == DAY_NEVER ? "none" : text_of(run, day_text(&run->scratch, due));
+}
+
+/* An instant as a test would write it: a date where it is a day's 00:00. */
+static const char *instant_text(struct test_run *run, int64_t ms)
+{
+	return value_text(run, cel_timestamp(ms / 1000, (uint32_t)(ms % 1000) * 1000000));
+}
+
+static const char *level_of(struct test_run *run, const struct alert *a)
+{
+	uint32_t level = a->level;
+	if (a->state == ALERT_PENDING && a->is) /* the highest whose run has begun */
+		for (size_t i = 0; i < a->is->n_levels; i++)
+			if (a->up[i])
+				level = a->is->levels[i].level;
+	return level < run->r->n_levels ? run->r->levels[level] : "?";
+}
+
+static void add_rule(struct test_run *run, struct got_row *row, const struct rule *rule)
+{
+	if (!rule)
+		return;
+	add(run, row, "title", rule->title);
+	add(run, row, "basis", rule->basis);
+	add(run, row, "assistance", rule->assistance);
+}
+
+static void fill_alert(struct test_run *run, struct got_row *row, const struct alert *a, const struct casefile *c,
+		       const struct case_alert *entry)
+{
+	static const char *const states[] = {"over", "pending", "open", "clearing"};
+	row->rule = a->is;
+	row->member = a->member;
+	row->optional = a->state == ALERT_PENDING;
+	add(run, row, "rule", text_of(run, a->rule));
+	if (a->member.len)
+		add(run, row, "member", text_of(run, a->member));
+	add(run, row, "level", level_of(run, a));
+	add(run, row, "state", states[a->state]);
+	if (c) {
+		add(run, row, "unit", text_of(run, c->unit));
+		add(run, row, "due", due_text(run, entry->due));
+		add(run, row, "case",
+		    arena_printf(&run->scratch, "%s/%.*s/%.*s/%u", run->test->watch->name, (int)run->subject.key.len,
+				 run->subject.key.s, (int)c->unit.len, c->unit.s, c->number));
+	}
+	if (a->state != ALERT_PENDING)
+		add(run, row, "since", instant_text(run, a->since));
+	add(run, row, "number", arena_printf(&run->scratch, "%u", a->number));
+	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
+	add_rule(run, row, a->is);
+}
+
+/* A row for each unit at which an alert is in a case; one where it is in none. */
+struct got_row *alert_rows(struct test_run *run, size_t *n)
+{
+	const struct subject *s = &run->subject;
+	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, s->n_alerts * (size_t)(s->n_cases + 1));
+	*n = 0;
+	for (uint32_t i = 0; i < s->n_alerts; i++) {
+		const struct alert *a = &s->alerts[i];
+		size_t before = *n;
+		if (a->state == ALERT_OVER)
+			continue;
+		for (uint32_t c = 0; c < s->n_cases; c++)
+			for (uint32_t k = 0; s->cases[c].open && k < s->cases[c].n_alerts; k++) {
+				const struct case_alert *entry = &s->cases[c].alerts[k];
+				if (!entry->in || entry->left || !str_equal(entry->rule, a->rule) ||
+				    !str_equal(entry->member, a->member))
+					continue;
+				rows[*n].thing = i;
+				fill_alert(run, &rows[(*n)++], a, &s->cases[c], entry);
+			}
+		if (*n > before)
+			continue;
+		rows[*n].thing = i;
+		fill_alert(run, &rows[(*n)++], a, NULL, NULL);
+	}
+	return rows;
+}
+
+static void fill_told(struct test_run *run, struct got_row *row, const struct message_alert *a)
+{
+	row->rule = a->rule;
+	row->member = a->member;
+	add(run, row, "rule", text_of(run, a->rule_name));
+	if (a->member.len)
+		add(run, row, "member", text_of(run, a->member));
+	add(run, row, "level", a->level);
+	add(run, row, "state", a->state);
+	add(run, row, "summary", text_of(run, a->summary));
+	add(run, row, "since", instant_text(run, a->since));
+	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
+	add_rule(run, row, a->rule);
+}
+
+struct got_row *message_rows(struct test_run *run, size_t *n)
+{
+	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, run->fx.n_messages);
+	*n = 0;
+	for (const struct message *m = run->fx.first; m; m = m->next) {
+		struct got_row *row = &rows[*n];
+		row->thing = (*n)++;
+		add(run, row, "unit", text_of(run, m->unit));
+		add(run, row, "type", message_type_name(m->type));
+		add(run, row, "level", m->level);
+		add(run, row, "due", due_text(run, m->due));
+		add(run, row, "message_no", arena_printf(&run->scratch, "%u", m->number));
+		add(run, row, "case", text_of(run, m->case_id));
+		if (m->previous.len)
+			add(run, row, "previous", text_of(run, m->previous));
+		if (m->reason)
+			add(run, row, "reason", m->reason);
+		add(run, row, "region", text_of(run, m->region));
+		add(run, row, "topic", text_of(run, m->topic));
+		add(run, row, "opened", instant_text(run, m->opened));
+		row->inner = ARENA_ARRAY(&run->scratch, struct got_row, m->n_alerts);
+		for (size_t i = 0; i < m->n_alerts; i++) {
+			row->inner[i].thing = i;
+			fill_told(run, &row->inner[row->n_inner++], &m->alerts[i]);
+		}
+	}
+	return rows;
+}
+
+/* --- matching */
+static const char *field_text(const struct got_row *row, const char *key)
+{
+	for (size_t i = 0; i < row->n_fields; i++)
+		if (strcmp(row->fields[i].key, key) == 0)
+			return row->fields[i].text;
+	return NULL;
+}
+
+static bool is_time(const char *key)
+{
+	return strcmp(key, "since") == 0 || strcmp(key, "opened") == 0 || strcmp(key, "due") == 0;
+}
+
+/* Does one field fit?  Times may be written in any of their forms. */
+static bool field_fits(const struct test_run *run, const struct node *key, const struct node *value,
+		       const struct got_row *row)
+{
+	const char *got = field_text(row, key->text.s);
+	int64_t a, b;
+	if (!got)
+		return value->text.len == 0 || node_is(value, "none");
+	if (node_is(value, got))
+		return true;
+	return is_time(key->text.s) && time_parse(run->r->zone, value->text, &a) &&
+	       time_parse(run->r->zone, str_of(got), &b) && a == b;
+}
+
+struct pairing { /* of expectations and rows, one to one */
+	struct test_run *run;
+	const struct node *expected;
+	struct got_row *rows;
+	size_t n;
+	int *row_of, *of_row; /* -1: none */
+	bool *tried;
+};
+
+static bool pair_up(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n,
+		    struct pairing *out);
+
+static bool row_fits(struct test_run *run, const struct node *item, struct got_row *row)
+{
+	for (uint32_t i = 0; i < item->n; i++) {
+		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
+		struct pairing inner;
+		if (value->kind == NODE_LIST ? !pair_up(run, value, row->inner, row->n_inner, &inner)
+					     : !field_fits(run, key, value, row))
+			return false;
+	}
+	return true;
+}
+
+/* An augmenting path: may expectation i have a row, if others move? */
+static bool find_row(struct pairing *p, uint32_t i)
+{
+	for (size_t k = 0; k < p->n; k++) {
+		if (p->tried[k] || !row_fits(p->run, p->expected->entries[i].value, &p->rows[k]))
+			continue;
+		p->tried[k] = true;
+		if (p->of_row[k] < 0 || find_row(p, (uint32_t)p->of_row[k])) {
+			p->of_row[k] = (int)i;
+			p->row_of[i] = (int)k;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is the row's alert told of by an expectation, perhaps at another unit? */
+static bool is_expected(const struct pairing *p, size_t k)
+{
+	for (size_t other = 0; other < p->n; other++)
+		if (p->rows[other].thing == p->rows[k].thing && p->of_row[other] >= 0)
+			return true;
+	return p->rows[k].optional;
+}
+
+static bool pair_up(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n,
+		    struct pairing *out)
+{
+	*out = (struct pairing){.run = run, .expected = expected, .rows = rows, .n = n};
+	out->row_of = ARENA_ARRAY(&run->scratch, int, expected->n);
+	out->of_row = ARENA_ARRAY(&run->scratch, int, n);
+	out->tried = ARENA_ARRAY(&run->scratch, bool, n);
+	bool all = true;
+	for (size_t k = 0; k < n; k++)
+		out->of_row[k] = -1;
+	for (uint32_t i = 0; i < expected->n; i++) {
+		out->row_of[i] = -1;
+		memset(out->tried, 0, n * sizeof *out->tried);
+		all &= find_row(out, i);
+	}
+	for (size_t k = 0; k < n; k++)
+		all &= is_expected(out, k);
+	return all;
+}
+
+/* --- telling */
+/* A row's pairs against an expectation (or NULL): the fields that it names, else the first few. */
+static size_t make_pairs(struct test_run *run, const struct node *item, const struct got_row *row,
+			 struct got_pair *pairs)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; item && i < item->n && n < 16; i++) {
+		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
+		const char *got = row ? field_text(row, key->text.s) : NULL;
+		if (value->kind == NODE_LIST) {
+			struct pairing inner;
+			bool same = row && pair_up(run, value, row->inner, row->n_inner, &inner);
+			pairs[n++] = (struct got_pair){
+				key->text.s, arena_printf(&run->scratch, "%u as written", value->n),
+				!row   ? NULL
+				: same ? arena_printf(&run->scratch, "%u as written", value->n)
+				       : arena_printf(&run->scratch, "%zu, not as written", row->n_inner)};
+			continue;
+		}
+		if (row && field_fits(run, key, value, row))
+			got = value->text.s;
+		pairs[n++] = (struct got_pair){key->text.s, value->text.s, got};
+	}
+	for (size_t i = 0; !item && i < row->n_fields && n < 6; i++)
+		pairs[n++] = (struct got_pair){row->fields[i].key, NULL, row->fields[i].text};
+	return n;
+}
+
+/* The row, not paired with another expectation, that agrees with it in most fields. */
+static struct got_row *nearest_row(const struct pairing *p, const struct node *item, size_t *index)
+{
+	struct got_row *best = NULL;
+	size_t most = 0;
+	for (size_t k = 0; k < p->n; k++) {
+		size_t same = 0;
+		for (uint32_t i = 0; i < item->n; i++)
+			if (item->entries[i].value->kind == NODE_SCALAR &&
+			    field_fits(p->run, item->entries[i].key, item->entries[i].value, &p->rows[k]))
+				same += node_is(item->entries[i].key, "rule") ? 8 : 1;
+		if (p->of_row[k] < 0 && same > most) {
+			best = &p->rows[k];
+			most = same;
+			*index = k;
+		}
+	}
+	return best;
+}
+
+static const struct rule *rule_of(const struct test_run *run, const struct node *item)
+{
+	const struct node *name = node_get(item, "rule");
+	return name ? ruleset_rule(run->r, name->text) : NULL;
+}
+
+static void tell_inner(struct test_run *run, const struct node *item, struct got_row *row)
+{
+	const struct node *alerts = node_get(item, "alerts");
+	if (alerts && row)
+		compare_rows(run, alerts, row->inner, row->n_inner);
+}
+
+void compare_rows(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n)
+{
+	struct pairing p;
+	struct got_pair pairs[16];
+	if (pair_up(run, expected, rows, n, &p))
+		return;
+	for (uint32_t i = 0; i < expected->n; i++) {
+		const struct node *item = expected->entries[i].value;
+		size_t k = 0;
+		if (p.row_of[i] >= 0)
+			continue;
+		struct got_row *row = nearest_row(&p, item, &k);
+		print_failure(run, item, row ? "it came out otherwise" : "it didn't come");
+		print_pairs(pairs, make_pairs(run, item, row, pairs));
+		print_explanation(run, row ? row->rule : rule_of(run, item), row ? row->member : (struct str){"", 0});
+		tell_inner(run, item, row);
+		if (row) /* told */
+			p.of_row[k] = (int)i;
+	}
+	for (size_t k = 0; k < n; k++) {
+		if (is_expected(&p, k))
+			continue;
+		print_failure(run, expected, "it came unexpected");
+		print_pairs(pairs, make_pairs(run, NULL, &rows[k], pairs));
+		print_explanation(run, rows[k].rule, rows[k].member);
+		p.of_row[k] = 0; /* one alert is told once */
+	}
+}
+
+/* --- values */
+static bool value_fits(const struct test_run *run, const struct node *expected, struct cel_value got)
+{
+	char *end;
+	double wanted;
+	int64_t ms;
+	if (node_is(expected, "unknown") && expected->style == STYLE_PLAIN)
+		return got.kind == CEL_UNKNOWN || got.kind == CEL_ERROR;
+	switch ((enum cel_kind)got.kind) {
+	case CEL_BOOL:
+		return node_is(expected, got.b ? "true" : "false");
+	case CEL_STRING:
+		return str_equal(expected->text, (struct str){got.s, got.len});
+	case CEL_INT:
+	case CEL_DOUBLE:
+		wanted = strtod(expected->text.s, &end);
+		return !*end &&
+		       fabs(wanted - (got.kind == CEL_INT ? (double)got.i : got.d)) <= 1e-9 * fmax(1, fabs(wanted));
+	case CEL_TIMESTAMP:
+		return time_parse(run->r->zone, expected->text, &ms) && ms == got.i * 1000 + got.nanos / 1000000;
+	default:
+		return false;
+	}
+}
+
+void compare_value(struct test_run *run, const struct test_value *v)
+{
+	const char *name = run->test->watch->names[v->variable].text;
+	struct cel_value got = engine_value(run->engine, &run->subject, str_of(name), run->now);
+	if (value_fits(run, v->expected, got))
+		return;
+	print_failure(run, v->key, "the value is another");
+	print_pairs(&(struct got_pair){name, v->expected->text.s, value_text(run, got)}, 1);
+	if (got.kind == CEL_UNKNOWN)
+		for (const struct cel_problem *p = got.problem; p; p = p->next)
+			print_pairs(&(struct got_pair){"unknown", NULL, p->text}, 1);
+}
