@@ -293,3 +293,8 @@ uint32_t cel_env_variable(struct cel_env *env, const char *name, const struct ce
 	}
 	return env->n_variables - 1;
 }
+
+const struct cel_type *cel_env_variable_type(const struct cel_env *env, uint32_t variable)
+{
+	return variable < env->n_variables ? env->variables[variable].type : NULL;
+}
