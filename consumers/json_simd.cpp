@@ -26,7 +26,7 @@ static bool broken(struct err *why, simdjson::error_code code)
 		{simdjson::UTF8_ERROR, "not valid UTF-8"},
 		{simdjson::INCORRECT_TYPE, "not a JSON object"},
 		{simdjson::TAPE_ERROR, "not JSON: a comma, colon or bracket is missing or too much"},
-		{simdjson::INCOMPLETE_ARRAY_OR_OBJECT, "not JSON: an object or array is not closed"},
+		{simdjson::INCOMPLETE_ARRAY_OR_OBJECT, "not JSON: the object is not closed, or more text follows it"},
 		{simdjson::UNCLOSED_STRING, "not JSON: a string is not closed"},
 		{simdjson::UNESCAPED_CHARS, "not JSON: a control character in a string"},
 		{simdjson::STRING_ERROR, "not JSON: a wrong escape in a string"},
@@ -389,7 +389,7 @@ static bool walk_root(struct json_reader *r, json_field *field, void *ctx, struc
 		return !why->text[0];
 	const char *rest;
 	if (r->doc.current_location().get(rest) == simdjson::SUCCESS)
-		return err_set(why, "not JSON: more text follows the object");
+		return err_set(why, "not JSON: the object is not closed, or more text follows it");
 	return true;
 }
 

@@ -1,0 +1,10 @@
+# The edges: decoding, partitions, messages, files, tools; simulations of the engine through `shouwangctl run`.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+foreach(name decode partition)
+  add_executable(test_${name} tests/unit/test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE edges PkgConfig::CMOCKA)
+  add_test(NAME unit/${name} COMMAND test_${name})
+endforeach()
+
+add_executable(bench_decode EXCLUDE_FROM_ALL tests/bench/bench_decode.c)
+target_link_libraries(bench_decode PRIVATE edges)
