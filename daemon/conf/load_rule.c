@@ -306,8 +306,11 @@ void load_rules(struct loader *l)
 				      .place = keep_place(l, root)};
 		if (!list[i].broken)
 			load_texts(l, root, rule);
-		if (!watch)
+		if (!watch) {
+			if (!list[i].broken)
+				read_needed(l, root, "the rule", "levels");
 			continue;
+		}
 		l->rule_nodes[r->n_rules] = root;
 		r->rules[r->n_rules++] = rule;
 	}

@@ -49,12 +49,13 @@ static bool nearest(rd_kafka_conf_t *conf, const char *name, char *text, size_t 
 {
 	size_t n;
 	const char **dump = rd_kafka_conf_dump(conf, &n);
-	const char **names = calloc(n / 2 + 1, sizeof *names);
+	const char **names = calloc(n / 2 + 2, sizeof *names);
 	if (!names)
 		abort();
 	for (size_t i = 0; i + 1 < n; i += 2)
 		names[i / 2] = dump[i];
-	const char *near = cel_nearest(name, names, n / 2);
+	names[n / 2] = "compression.type"; /* an alias, which the dump leaves out */
+	const char *near = cel_nearest(name, names, n / 2 + 1);
 	if (near)
 		snprintf(text, size, "unknown librdkafka property `%s`; did you mean `%s`?", name, near);
 	free(names);

@@ -82,7 +82,7 @@ const struct node *read_needed(struct loader *l, const struct node *map, const c
 {
 	const struct node *n = node_get(map, key);
 	if (!n)
-		FAULT(l, map, "%s has no `%s`; expected it", what, key);
+		FAULT(l, map, "`%s` is missing; expected it in %s", key, what);
 	return n;
 }
 

@@ -108,10 +108,13 @@ static void read_levels(struct loader *l, const struct node *n, const struct set
 		const struct node *item = n->entries[i].value;
 		if (!read_label(l, item, "a level"))
 			continue;
-		for (size_t k = 0; k < s->n_levels; k++)
-			if (node_is(item, levels[k]))
-				FAULT(l, item, "the level `%s` is given twice; expected it once", item->text.s);
-		levels[s->n_levels++] = own(l, item->text);
+		size_t k = 0;
+		while (k < s->n_levels && !node_is(item, levels[k]))
+			k++;
+		if (k < s->n_levels)
+			FAULT(l, item, "the level `%s` is given twice; expected it once", item->text.s);
+		else
+			levels[s->n_levels++] = own(l, item->text);
 	}
 	s->levels = levels;
 }

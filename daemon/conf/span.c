@@ -65,10 +65,12 @@ static void span_fault(struct loader *l, const struct node *n, const char *what,
 		names[n_names++] = unit_words[i].many;
 	}
 	const char *near = word.len && !find_word(word) ? cel_nearest(word.s, names, n_names) : NULL;
+	if (strncmp(word.s, "work", 4) == 0 && units & SPANS_WORKING && !find_word(word))
+		near = "working days";
 	if (near)
 		FAULT(l, n, "%s is `%s`; did you mean `%s`?", what, n->text.s, near);
 	else
-		FAULT(l, n, "%s is `%s`; expected %s of %s", what, n->text.s, form, list);
+		FAULT(l, n, "%s is `%s`; expected %s (%s)", what, n->text.s, form, list);
 }
 
 bool read_span(struct loader *l, const struct node *n, const char *what, unsigned units, struct span *out)

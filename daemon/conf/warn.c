@@ -63,11 +63,16 @@ static void warn_threshold(struct loader *l, const struct threshold *t, const st
 	else if (today != DAY_NEVER && !in_effect(t, today))
 		faults_warn(l->faults, t->place, "no value of `%s` is in effect yet: the rule `%s` stays unknown",
 			    t->name, rule->name);
-	else if (region && strcmp(by, t->name) != 0)
+	else if (region && !*region)
 		faults_warn(l->faults, t->place,
-			    "`%s` has no value for region %s%s%s, which `%s` names: there the rule `%s` stays unknown",
-			    t->name, *region ? "`" : "", *region ? region : "(the whole country)", *region ? "`" : "",
-			    by, rule->name);
+			    "`%s` has values for some regions only, while `%s` has one for the whole country: "
+			    "elsewhere the "
+			    "rule `%s` stays unknown",
+			    t->name, by, rule->name);
+	else if (region)
+		faults_warn(l->faults, t->place,
+			    "`%s` has no value for region `%s`, which `%s` names: there the rule `%s` stays unknown",
+			    t->name, region, by, rule->name);
 }
 
 static void warn_thresholds(struct loader *l, int32_t today)

@@ -182,22 +182,20 @@ static void on_alias(struct reading *r, const yaml_event_t *event)
 	place_node(r, n);
 }
 
-/* A character that no plain value may begin with, after `key: ` or `- ` in the line of the fault. */
-static char bad_start(const struct source *s, uint32_t line, const char **at)
+/* The first value of a line where it begins with a character that no plain value may begin with; NULL: it doesn't. */
+static const char *bad_start(const struct source *s, uint32_t line)
 {
 	const char *p = s->text + source_offset(s, line, 1), *end = s->text + s->len;
-	for (; p + 2 < end && *p != '\n' && *p != '#'; p++) {
-		if ((*p != ':' && *p != '-') || p[1] != ' ')
-			continue;
-		const char *q = p + 2;
-		while (q < end && *q == ' ')
-			q++;
-		if (q < end && memchr("!&*[{|>%@`\"'", *q, 11)) {
-			*at = q;
-			return *q;
-		}
-	}
-	return 0;
+	while (p < end && (*p == ' ' || *p == '-'))
+		p++;
+	while (p + 1 < end && *p != '\n' && !(*p == ':' && p[1] == ' '))
+		p++;
+	if (p + 1 >= end || *p != ':')
+		return NULL;
+	p++;
+	while (p < end && *p == ' ')
+		p++;
+	return p < end && memchr("!&*[{|>%@`\"'", *p, 11) ? p : NULL;
 }
 
 static bool problem_is(const yaml_parser_t *p, const char *text)
@@ -205,57 +203,53 @@ static bool problem_is(const yaml_parser_t *p, const char *text)
 	return (p->problem && strstr(p->problem, text)) || (p->context && strstr(p->context, text));
 }
 
-/* libyaml's complaint as a sentence for people. */
-static const char *explain(struct reading *r, uint32_t offset, uint32_t line)
+/* libyaml's complaint as a sentence for people; the place may move to where the mistake begins. */
+static const char *explain(struct reading *r, uint32_t *offset, uint32_t line)
 {
 	const yaml_parser_t *p = &r->parser;
-	const char *at, *s = r->source->text + offset, *end = r->source->text + r->source->len;
+	const char *s = r->source->text + *offset, *end = r->source->text + r->source->len;
+	const char *problem = p->problem ? p->problem : "?", *start = bad_start(r->source, line);
 	if (s < end && *s == '\t')
 		return "a tab; expected spaces (YAML indents with spaces only)";
-	char start = bad_start(r->source, line, &at);
-	if (start && strchr("!&*[{|>%@`", start) && !problem_is(p, "flow"))
-		return arena_printf(r->arena, "a value that begins with `%c` (%s); quote the whole value, or use `>-`",
-				    start, p->problem ? p->problem : "not YAML");
+	if (problem_is(p, "flow mapping") || problem_is(p, "flow sequence"))
+		return problem_is(p, "flow mapping") ? "a `{` that is not closed before this; expected `,` or `}`"
+						     : "a `[` that is not closed before this; expected `,` or `]`";
+	if (start) {
+		*offset = (uint32_t)(start - r->source->text);
+		return arena_printf(r->arena,
+				    "a value that begins with `%c` (YAML: %s); quote the whole value, or use `>-`",
+				    *start, problem);
+	}
 	if (problem_is(p, "mapping values are not allowed"))
 		return "a second `: ` in the line, or a line indented too far; expected one `key: value` (quote a "
 		       "value that "
 		       "holds `: `, or use `>-`)";
-	if (problem_is(p, "unexpected end of stream") && problem_is(p, "quoted"))
+	if (problem_is(p, "quoted"))
 		return "the text ends within quotes; expected the closing quote";
-	if (start == '"' || start == '\'')
-		return arena_printf(
-			r->arena,
-			"not YAML (%s); a value that begins with a quote ends at the next one: quote the whole "
-			"value, or use `>-`",
-			p->problem ? p->problem : "?");
 	if (problem_is(p, "could not find expected ':'"))
 		return "a line without `: `; expected `key: value`";
-	if (problem_is(p, "flow mapping") || problem_is(p, "flow sequence"))
-		return arena_printf(r->arena, "%s; expected `,` or the closing %s",
-				    problem_is(p, "flow mapping") ? "a `{` that is not closed here"
-								  : "a `[` that is not closed here",
-				    problem_is(p, "flow mapping") ? "`}`" : "`]`");
 	if (problem_is(p, "did not find expected key"))
 		return "indented differently from the lines before; expected the next key in their column";
 	if (problem_is(p, "did not find expected '-' indicator"))
 		return "indented differently from the list before; expected the next `-` in its column";
 	return arena_printf(r->arena, "not YAML: %s%s%s; expected `key: value` lines, indented with spaces",
-			    p->context ? p->context : "", p->context ? ", " : "", p->problem ? p->problem : "?");
+			    p->context ? p->context : "", p->context ? ", " : "", problem);
 }
 
 static void on_error(struct reading *r, size_t parsed_from)
 {
 	const yaml_parser_t *p = &r->parser;
 	if (p->error == YAML_READER_ERROR) {
+		bool control = p->problem && strstr(p->problem, "control");
 		faults_add(r->faults, source_place(r->source, parsed_from + p->problem_offset),
-			   "%s (byte or character 0x%02X); expected UTF-8 text", p->problem ? p->problem : "unreadable",
+			   control ? "a control character (0x%02X); expected text"
+				   : "a byte that is no UTF-8 (0x%02X); expected the file to be saved as UTF-8",
 			   (unsigned)p->problem_value);
 		return;
 	}
 	uint32_t offset = mark_offset(r, p->problem_mark);
-	struct place at = {r->source->name, r->base_line + (uint32_t)p->problem_mark.line + 1,
-			   (uint32_t)p->problem_mark.column + 1};
-	faults_add(r->faults, at, "%s", explain(r, offset, at.line));
+	const char *text = explain(r, &offset, r->base_line + (uint32_t)p->problem_mark.line + 1);
+	faults_add(r->faults, source_place(r->source, offset), "%s", text);
 }
 
 /* One event into the tree; false: stop here. */
@@ -309,14 +303,14 @@ static size_t parse(struct reading *r, size_t from)
 		good = on_event(r, &event);
 		yaml_event_delete(&event);
 	}
-	size_t stopped = r->base_line + r->parser.mark.line;
-	if (!good && r->parser.error != YAML_READER_ERROR && r->parser.problem_mark.line + r->base_line < stopped &&
-	    r->parser.error)
-		stopped = r->parser.problem_mark.line + r->base_line;
+	size_t line = r->base_line + 1; /* a later one, at or after the fault */
+	if (r->parser.error != YAML_READER_ERROR && r->parser.error &&
+	    r->base_line + r->parser.problem_mark.line > line)
+		line = r->base_line + r->parser.problem_mark.line;
 	yaml_parser_delete(&r->parser);
 	if (good)
 		return r->source->len;
-	for (size_t line = stopped + 1; line < r->source->n_lines; line++) { /* a document begins at `---`, always */
+	for (; line < r->source->n_lines; line++) { /* a document begins at `---`, always */
 		uint32_t at = r->source->lines[line];
 		if (r->source->len - at >= 3 && memcmp(r->source->text + at, "---", 3) == 0 &&
 		    (at + 3 == r->source->len || strchr(" \t\r\n", r->source->text[at + 3])))
