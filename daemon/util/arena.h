@@ -31,7 +31,7 @@ void *arena_grow(struct arena *a, size_t size);
 static inline void *arena_alloc(struct arena *a, size_t size)
 {
 	size = (size + 7) & ~(size_t)7;
-	if ((size_t)(a->end - a->next) < size)
+	if (!a->next || (size_t)(a->end - a->next) < size)
 		return arena_grow(a, size);
 	void *p = a->next;
 	a->next += size;
