@@ -88,7 +88,8 @@ void memory_put(struct memory *m, struct memory_subject *s, struct str bytes)
 		s->room = bytes.len + bytes.len / 4 + 64;
 		s->bytes.s = arena_alloc(&m->arena, s->room);
 	}
-	memcpy((char *)(uintptr_t)s->bytes.s, bytes.s, bytes.len);
+	if (bytes.len)
+		memcpy((char *)(uintptr_t)s->bytes.s, bytes.s, bytes.len);
 	s->bytes.len = bytes.len;
 }
 
