@@ -8,3 +8,7 @@ endforeach()
 
 add_executable(bench_decode EXCLUDE_FROM_ALL tests/bench/bench_decode.c)
 target_link_libraries(bench_decode PRIVATE edges)
+
+find_program(PYTHON3 python3 REQUIRED)
+add_test(NAME sim/engine COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/sim/sim.py $<TARGET_FILE:shouwangctl>)
+add_test(NAME sim/properties COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/sim/properties.py $<TARGET_FILE:shouwangctl>)

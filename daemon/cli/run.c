@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1000 };
+enum { BATCH = 1000 }; /* events; what comes out does not depend on it */
 
 static const char help[] =
 	"usage: shouwangctl run DIR FILE… [OPTIONS]\n"
@@ -50,6 +50,7 @@ struct run {
 	char **paths;
 	size_t n_paths;
 	int32_t partitions;
+	int64_t batch_size;
 	bool has_until, check, quiet, unmasked, state;
 	int64_t until;
 	const char *state_file, *rejects_file;
@@ -211,8 +212,9 @@ static bool run_lane(struct run *r, struct lane *lane, struct err *why)
 {
 	lane->memory = memory_new();
 	lane->clock = INT64_MIN;
-	for (size_t i = 0; i < lane->n; i += BATCH)
-		if (!step_batch(r, lane, lane->list + i, lane->n - i < BATCH ? lane->n - i : BATCH, why))
+	size_t most = (size_t)r->batch_size;
+	for (size_t i = 0; i < lane->n; i += most)
+		if (!step_batch(r, lane, lane->list + i, lane->n - i < most ? lane->n - i : most, why))
 			return false;
 	return !r->has_until || pass_time(r, lane, why);
 }
@@ -361,7 +363,7 @@ static void close_all(struct run *r)
 	config_close(&r->config);
 }
 
-enum { O_PARTITIONS = 256, O_UNTIL, O_STATE, O_UNMASKED, O_REJECTS, O_CHECK, O_QUIET, O_HELP };
+enum { O_PARTITIONS = 256, O_UNTIL, O_STATE, O_UNMASKED, O_REJECTS, O_CHECK, O_BATCH, O_QUIET, O_HELP };
 static const struct option options[] = {
 	{"partitions", required_argument, NULL, O_PARTITIONS},
 	{"until", required_argument, NULL, O_UNTIL},
@@ -370,6 +372,7 @@ static const struct option options[] = {
 	{"rejects", required_argument, NULL, O_REJECTS},
 	{"check", no_argument, NULL, O_CHECK},
 	{"quiet", no_argument, NULL, O_QUIET},
+	{"batch", required_argument, NULL, O_BATCH},
 	{"help", no_argument, NULL, O_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -398,6 +401,10 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 		case O_REJECTS:
 			r->rejects_file = optarg;
 			break;
+		case O_BATCH:
+			if (!option_number("run", "--batch", optarg, 1, 1000000, &r->batch_size))
+				return CLI_USAGE;
+			break;
 		case O_CHECK:
 			r->check = true;
 			break;
@@ -417,7 +424,7 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 
 int cli_run(int argc, char **argv)
 {
-	struct run r = {0};
+	struct run r = {.batch_size = BATCH};
 	struct err why = {0};
 	const char *until = NULL;
 	int code = read_options(&r, argc, argv, &until);

@@ -232,6 +232,12 @@ static void begin(struct engine *e, struct subject *s, int64_t now, struct effec
 	forget_values(e);
 }
 
+static bool is_dirty(const struct engine *e)
+{
+	static const struct inputs none;
+	return memcmp(&e->dirty, &none, sizeof none) != 0;
+}
+
 bool engine_step(struct engine *e, struct subject *s, const struct event *event, int64_t now, struct effects *fx,
 		 struct err *why)
 {
@@ -252,7 +258,8 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 	} else if (folds) {
 		fold_event(e, &p);
 	}
-	fold_prune(e);
+	if (!event || is_dirty(e)) /* a repeat leaves the state as it is, to the byte */
+		fold_prune(e);
 	if (s->exists) {
 		judge_rules(e);
 		update_cases(e);

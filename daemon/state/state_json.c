@@ -232,6 +232,8 @@ static void case_json(struct writing *w, const struct casefile *c)
 		write_time(w->out, w->r->zone, c->opened);
 		write_name(w->out, "due");
 		write_day(w->out, c->due);
+		write_name(w->out, "resting");
+		write_bool(w->out, c->resting);
 		write_name(w->out, "missed");
 		write_bool(w->out, c->missed);
 		write_name(w->out, "messages");
