@@ -49,13 +49,17 @@ static bool nearest(rd_kafka_conf_t *conf, const char *name, char *text, size_t 
 {
 	size_t n;
 	const char **dump = rd_kafka_conf_dump(conf, &n);
-	const char **names = calloc(n / 2 + 2, sizeof *names);
+	static const char *const aliases[] = {"compression.type", "linger.ms", "retries",
+					      "max.in.flight"}; /* not in it */
+	size_t n_aliases = sizeof aliases / sizeof *aliases;
+	const char **names = calloc(n / 2 + n_aliases, sizeof *names);
 	if (!names)
 		abort();
 	for (size_t i = 0; i + 1 < n; i += 2)
 		names[i / 2] = dump[i];
-	names[n / 2] = "compression.type"; /* an alias, which the dump leaves out */
-	const char *near = cel_nearest(name, names, n / 2 + 1);
+	for (size_t i = 0; i < n_aliases; i++)
+		names[n / 2 + i] = aliases[i];
+	const char *near = cel_nearest(name, names, n / 2 + n_aliases);
 	if (near)
 		snprintf(text, size, "unknown librdkafka property `%s`; did you mean `%s`?", name, near);
 	free(names);

@@ -301,11 +301,42 @@ static const struct node *value_node(struct loader *l, const char *name, const c
 	return node;
 }
 
-static const struct node *from_environment(struct loader *l, const char *path)
+static const char PREFIX[] = "SHOUWANG_";
+
+static char *environment_name(struct loader *l, const char *path)
 {
-	char *name = arena_printf(&l->scratch, "SHOUWANG_%s", path);
+	char *name = arena_printf(&l->scratch, "%s%s", PREFIX, path);
 	for (char *c = name; *c; c++)
 		*c = (char)(*c == '.' ? '_' : toupper((unsigned char)*c));
+	return name;
+}
+
+/* A variable that is nearly a setting's: others may have uses of their own (SHOUWANG_CONFIG is the tools'). */
+static void warn_environment(struct loader *l)
+{
+	const char *names[COUNT(table)];
+	size_t len = strlen(PREFIX);
+	for (size_t i = 0; i < COUNT(table); i++)
+		names[i] = environment_name(l, table[i].path) + len;
+	for (char **variable = environ; *variable; variable++) {
+		const char *end = strchr(*variable, '=');
+		if (strncmp(*variable, PREFIX, len) != 0 || !end)
+			continue;
+		char *name = arena_text(&l->scratch, *variable, (size_t)(end - *variable));
+		bool known = strcmp(name + len, "CONFIG") == 0;
+		for (size_t i = 0; i < COUNT(table); i++)
+			known |= strcmp(name + len, names[i]) == 0;
+		const char *near = known ? NULL : cel_nearest(name + len, names, COUNT(table));
+		if (near)
+			faults_warn(l->faults, (struct place){name, 0, 0},
+				    "this variable is no setting and changes nothing; did you mean `%s%s`?", PREFIX,
+				    near);
+	}
+}
+
+static const struct node *from_environment(struct loader *l, const char *path)
+{
+	char *name = environment_name(l, path);
 	const char *value = getenv(name);
 	return value ? value_node(l, name, arena_text(&l->scratch, value, strlen(value))) : NULL;
 }
@@ -411,6 +442,7 @@ void load_settings(struct loader *l, const struct node *root)
 			FAULT(l, root, "the settings have no `instance`; expected a name for this group of daemons");
 		l->settings->written[i] = n ? written_text(l, n) : row->initial ? row->initial : "";
 	}
+	warn_environment(l);
 	if (root)
 		check_topics(l, root);
 	fill_ruleset(l);

@@ -49,6 +49,11 @@ static struct node *new_node(struct reading *r, enum node_kind kind, const yaml_
 	n->start = mark_offset(r, event->start_mark);
 	n->end = mark_offset(r, event->end_mark);
 	n->text = STR("");
+	if (n->line > r->source->n_lines) { /* libyaml ends a last line that has no line break */
+		struct place end = source_place(r->source, r->source->len);
+		n->line = end.line;
+		n->column = end.column;
+	}
 	return n;
 }
 
@@ -212,8 +217,14 @@ static const char *explain(struct reading *r, uint32_t *offset, uint32_t line)
 	if (s < end && *s == '\t')
 		return "a tab; expected spaces (YAML indents with spaces only)";
 	if (problem_is(p, "flow mapping") || problem_is(p, "flow sequence"))
-		return problem_is(p, "flow mapping") ? "a `{` that is not closed before this; expected `,` or `}`"
-						     : "a `[` that is not closed before this; expected `,` or `]`";
+		return problem_is(p, "flow mapping") ? "a `{` that is not closed before this; expected `,` or `}` "
+						       "(quote a value in it that holds `, `, `[` or `{`)"
+						     : "a `[` that is not closed before this; expected `,` or `]` "
+						       "(quote a value in it that holds `, `, `[` or `{`)";
+	if (problem_is(p, "quoted")) {
+		*offset = mark_offset(r, p->context_mark); /* where they begin */
+		return "quotes that are not closed; expected the closing quote";
+	}
 	if (start) {
 		*offset = (uint32_t)(start - r->source->text);
 		return arena_printf(r->arena,
@@ -224,8 +235,6 @@ static const char *explain(struct reading *r, uint32_t *offset, uint32_t line)
 		return "a second `: ` in the line, or a line indented too far; expected one `key: value` (quote a "
 		       "value that "
 		       "holds `: `, or use `>-`)";
-	if (problem_is(p, "quoted"))
-		return "the text ends within quotes; expected the closing quote";
 	if (problem_is(p, "could not find expected ':'"))
 		return "a line without `: `; expected `key: value`";
 	if (problem_is(p, "did not find expected key"))

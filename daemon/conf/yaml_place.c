@@ -130,19 +130,27 @@ static bool line_ends(const char *s, const char *end)
 	return s < end && break_length(s, end) > 0;
 }
 
+/* An escaped line break stands for nothing: it and the next line's indentation are passed. */
+static bool pass_escaped_break(struct walk *w)
+{
+	if (w->n->style != STYLE_DOUBLE || w->s + 1 >= w->end || *w->s != '\\' || !break_length(w->s + 1, w->end))
+		return false;
+	w->s++;
+	while (w->s < w->end && (break_length(w->s, w->end) || *w->s == ' ' || *w->s == '\t'))
+		w->s++;
+	return true;
+}
+
 /* Plain and quoted scalars: characters stand for themselves but for escapes, doubled quotes and folded lines. */
 static void walk_flow(struct walk *w)
 {
 	enum node_style style = w->n->style;
 	while (w->at < w->want && w->s < w->end) {
 		size_t gives;
+		if (pass_escaped_break(w))
+			continue;
 		if (line_ends(w->s, w->end)) {
 			pass_break(w);
-		} else if (style == STYLE_DOUBLE && *w->s == '\\' && w->s + 1 < w->end &&
-			   break_length(w->s + 1, w->end)) {
-			w->s++;
-			while (w->s < w->end && (break_length(w->s, w->end) || *w->s == ' ' || *w->s == '\t'))
-				w->s++;
 		} else if (style == STYLE_DOUBLE && *w->s == '\\') {
 			size_t takes = escape_length(w->s, w->end, &gives);
 			if (w->at + gives > w->want)
@@ -154,6 +162,8 @@ static void walk_flow(struct walk *w)
 			w->at++;
 		}
 	}
+	if (w->want < w->n->text.len)
+		pass_escaped_break(w);
 }
 
 /* The indentation of a block scalar: that of its first line with content. */
