@@ -142,7 +142,7 @@ static bool duration_part(struct reader *r, __int128 *total)
 	__int128 whole = 0, part = 0, scale = 1;
 	const char *start = r->s;
 	for (; r->s < r->end && *r->s >= '0' && *r->s <= '9'; r->s++)
-		if ((whole = whole * 10 + (*r->s - '0')) > INT64_MAX)
+		if ((whole = whole * 10 + (*r->s - '0')) > (__int128)INT64_MAX + 1)
 			return false;
 	size_t n = (size_t)(r->s - start);
 	if (letter(r, "."))

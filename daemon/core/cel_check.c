@@ -259,7 +259,7 @@ static void check_map(struct checker *k, struct node *node)
 }
 
 /* --- conditions and macros */
-static void cel_want_bool(struct checker *k, struct node *node, struct node *kid, const char *what)
+static void wants_bool(struct checker *k, struct node *node, struct node *kid, const char *what)
 {
 	if (!cel_type_loose(kid->type) && kid->type->kind != CEL_BOOL)
 		cel_wrong(k, node, kid->pos, kid->len, "%s wants bool, this is %s", what, cel_type_name(kid->type));
@@ -271,7 +271,7 @@ static void check_logic(struct checker *k, struct node *node)
 		cel_check_node(k, node->kids[i]);
 	node->type = cel_basic(k, CEL_BOOL);
 	for (uint32_t i = 0; i < node->n; i++)
-		cel_want_bool(k, node, node->kids[i], node->kind == N_AND ? "&&" : "||");
+		wants_bool(k, node, node->kids[i], node->kind == N_AND ? "&&" : "||");
 	node->type = cel_basic(k, CEL_BOOL);
 }
 
@@ -280,7 +280,7 @@ static void check_cond(struct checker *k, struct node *node)
 	struct node *yes = node->kids[1], *no = node->kids[2];
 	for (uint32_t i = 0; i < 3; i++)
 		cel_check_node(k, node->kids[i]);
-	cel_want_bool(k, node, node->kids[0], "the condition before ?");
+	wants_bool(k, node, node->kids[0], "the condition before ?");
 	if (node->faulty)
 		return;
 	cel_mix(k, yes, no);
@@ -309,6 +309,15 @@ static void range_types(struct checker *k, struct node *node, const struct cel_t
 	}
 }
 
+static const char *loop_name(struct checker *k, const struct node *node)
+{
+	size_t len = strlen(node->name);
+	char *name = cel_take(k->c, len + 3);
+	memcpy(name, node->name, len);
+	memcpy(name + len, "()", 2);
+	return name;
+}
+
 static void check_loop(struct checker *k, struct node *node)
 {
 	const struct cel_type *types[2];
@@ -321,12 +330,12 @@ static void check_loop(struct checker *k, struct node *node)
 		cel_push(k, node->vars[i], types[i]);
 	if (node->n > 2) {
 		cel_check_node(k, node->kids[2]);
-		cel_want_bool(k, node, node->kids[2], node->name);
+		wants_bool(k, node, node->kids[2], loop_name(k, node));
 	}
 	cel_check_node(k, body);
 	k->locals = outer;
 	if (node->op <= LOOP_FILTER)
-		cel_want_bool(k, node, body, node->name);
+		wants_bool(k, node, body, loop_name(k, node));
 	if (node->op == LOOP_ENTRIES && body->type->kind != CEL_MAP && !cel_type_loose(body->type))
 		cel_wrong(k, node, body->pos, body->len, "%s() wants a map of one entry, this is %s", node->name,
 		      cel_type_name(body->type));

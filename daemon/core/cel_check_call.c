@@ -93,9 +93,13 @@ static void check_word(struct checker *k, struct node *node, const struct node *
 	      of->type->name, word, near);
 }
 
+/* Numbers of all types can be compared, also as elements. */
 static bool comparable(const struct cel_type *a, const struct cel_type *b)
 {
-	return cel_type_fits(a, b) || (cel_type_number(a) && cel_type_number(b));
+	if (cel_type_fits(a, b) || (cel_type_number(a) && cel_type_number(b)))
+		return true;
+	return a->kind == b->kind && a->a && b->a && !a->fields && !b->fields && comparable(a->a, b->a) &&
+	       (!a->b || comparable(a->b, b->b));
 }
 
 static void check_equality(struct checker *k, struct node *node)

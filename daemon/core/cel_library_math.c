@@ -160,6 +160,5 @@ FUNCTION(sum_duration)
 
 static const struct builtin lists[] = {
 	{"sum", ".Li:i", sum}, {"sum", ".Ld:d", sum_double}, {"sum", ".Lu:u", sum_uint}, {"sum", ".Lp:p", sum_duration},
-	{"sum", ".L*:*", sum},
 };
 const struct library cel_library_lists = {lists, sizeof lists / sizeof *lists};

@@ -5,37 +5,9 @@
 
 static inline bool is_number(struct cel_value v) { return v.kind >= CEL_INT && v.kind <= CEL_DOUBLE; }
 
-/* int and uint against double, exactly: -1, 0, 1, or 2 for NaN. */
-static int order_int_double(int64_t i, double d)
-{
-	if (isnan(d))
-		return 2;
-	if (d >= 9223372036854775808.0)
-		return -1;
-	if (d < -9223372036854775808.0)
-		return 1;
-	int64_t t = (int64_t)d;
-	if (i != t)
-		return i < t ? -1 : 1;
-	double rest = d - (double)t;
-	return rest > 0 ? -1 : rest < 0 ? 1 : 0;
-}
+/* int and uint against double are compared as doubles, as the standard's cases have it, also where that loses digits. */
+static int order_doubles(double a, double b) { return isnan(a) || isnan(b) ? 2 : (a > b) - (a < b); }
 
-static int order_uint_double(uint64_t u, double d)
-{
-	if (isnan(d))
-		return 2;
-	if (d >= 18446744073709551616.0)
-		return -1;
-	if (d < 0)
-		return 1;
-	uint64_t t = (uint64_t)d;
-	if (u != t)
-		return u < t ? -1 : 1;
-	return d - (double)t > 0 ? -1 : 0;
-}
-
-static int flip(int o) { return o == 2 ? 2 : -o; }
 #define ORDER(x, y) ((x) < (y) ? -1 : (x) > (y))
 
 static int order_numbers(struct cel_value a, struct cel_value b)
@@ -43,13 +15,13 @@ static int order_numbers(struct cel_value a, struct cel_value b)
 	switch (a.kind * 16 + b.kind) {
 	case CEL_INT * 16 + CEL_INT: return ORDER(a.i, b.i);
 	case CEL_UINT * 16 + CEL_UINT: return ORDER(a.u, b.u);
-	case CEL_DOUBLE * 16 + CEL_DOUBLE: return isnan(a.d) || isnan(b.d) ? 2 : ORDER(a.d, b.d);
+	case CEL_DOUBLE * 16 + CEL_DOUBLE: return order_doubles(a.d, b.d);
 	case CEL_INT * 16 + CEL_UINT: return a.i < 0 ? -1 : ORDER((uint64_t)a.i, b.u);
 	case CEL_UINT * 16 + CEL_INT: return b.i < 0 ? 1 : ORDER(a.u, (uint64_t)b.i);
-	case CEL_INT * 16 + CEL_DOUBLE: return order_int_double(a.i, b.d);
-	case CEL_DOUBLE * 16 + CEL_INT: return flip(order_int_double(b.i, a.d));
-	case CEL_UINT * 16 + CEL_DOUBLE: return order_uint_double(a.u, b.d);
-	default: return flip(order_uint_double(b.u, a.d));
+	case CEL_INT * 16 + CEL_DOUBLE: return order_doubles((double)a.i, b.d);
+	case CEL_DOUBLE * 16 + CEL_INT: return order_doubles(a.d, (double)b.i);
+	case CEL_UINT * 16 + CEL_DOUBLE: return order_doubles((double)a.u, b.d);
+	default: return order_doubles(a.d, (double)b.u);
 	}
 }
 
