@@ -12,3 +12,11 @@ target_link_libraries(bench_decode PRIVATE edges)
 find_program(PYTHON3 python3 REQUIRED)
 add_test(NAME sim/engine COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/sim/sim.py $<TARGET_FILE:shouwangctl>)
 add_test(NAME sim/properties COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/sim/properties.py $<TARGET_FILE:shouwangctl>)
+
+include(tests/fuzz/fuzz.cmake)
+file(GLOB FUZZ_CORE CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} daemon/util/*.c daemon/core/*.c)
+file(GLOB FUZZ_CONF CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} daemon/conf/*.c)
+add_fuzzer(decode SECONDS 10 SOURCES tests/fuzz/fuzz_decode.c consumers/decode.c consumers/json_simd.cpp ${FUZZ_CORE}
+           LIBRARIES -lsimdjson -lstdc++ -lm)
+add_fuzzer(codec SECONDS 10 SOURCES tests/fuzz/fuzz_codec.c daemon/state/codec.c daemon/state/codec_read.c
+           daemon/state/state_json.c daemon/outbox/json_write.c ${FUZZ_CONF} ${FUZZ_CORE} LIBRARIES -lyaml -lrdkafka -lm)

@@ -222,6 +222,8 @@ void write_day(struct buffer *b, int32_t day)
 	write_printf(b, "\"%04lld-%02u-%02u\"", (long long)year, month, d);
 }
 
+static const int64_t LAST_SECOND = 253402300799; /* of the year 9999; what lies beyond is no date of ours */
+
 static int64_t divided(int64_t a, int64_t by)
 {
 	return a / by - (a % by < 0);
@@ -229,7 +231,7 @@ static int64_t divided(int64_t a, int64_t by)
 
 void write_time(struct buffer *b, const struct cel_zone *zone, int64_t ms)
 {
-	if (ms == TIME_NEVER || ms == -TIME_NEVER || ms == INT64_MIN) {
+	if (ms / 1000 > LAST_SECOND || ms / 1000 < -LAST_SECOND) { /* TIME_NEVER too */
 		write_null(b);
 		return;
 	}
@@ -283,6 +285,10 @@ void write_value(struct buffer *b, const struct cel_zone *zone, struct cel_value
 		write_string(b, (struct str){v.s, v.len});
 		break;
 	case CEL_TIMESTAMP: {
+		if (v.i > LAST_SECOND || v.i < -LAST_SECOND) {
+			write_null(b);
+			break;
+		}
 		int64_t ms = v.i * 1000 + v.nanos / 1000000;
 		if (date)
 			write_day(b, day_of(zone, ms));

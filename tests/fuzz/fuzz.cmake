@@ -37,8 +37,9 @@ function(add_fuzzer name)
   add_custom_target(fuzzer_${name} ALL DEPENDS ${program})
   file(GLOB seeds ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_${name}/*)
   # The seeds are only read; what it finds goes to the build folder.
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz/found_${name})
   add_test(NAME fuzz/${name}
            COMMAND ${program} -seed=1 -max_total_time=${ARG_SECONDS} -timeout=20 -rss_limit_mb=3000
                    -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/ -print_final_stats=0 -verbosity=0
-                   ${CMAKE_BINARY_DIR}/fuzz ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_${name})
+                   ${CMAKE_BINARY_DIR}/fuzz/found_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_${name})
 endfunction()
