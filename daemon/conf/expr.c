@@ -1,5 +1,5 @@
 /* Compiles expressions out of YAML scalars: CEL's faults at their places in the file, and the time zones they name. */
-#include "load.h"
+#include "expr.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

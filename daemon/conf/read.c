@@ -1,5 +1,5 @@
 /* Reads typed values from nodes; every mismatch is a fault at its place.  The values' meaning is their loader's. */
-#include "load.h"
+#include "read.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

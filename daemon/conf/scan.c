@@ -1,5 +1,5 @@
 /* A light scan of expressions for the names in them; the parser proper is core/cel_parse.c. */
-#include "load.h"
+#include "expr.h"
 #include <string.h>
 
 static bool starts_name(char c)

@@ -1,5 +1,5 @@
 /* Spans of time as written: "10 working days", "0 minutes", "20 ms"; and windows: "12 whole months". */
-#include "load.h"
+#include "read.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,12 +124,4 @@ bool read_milliseconds(struct loader *l, const struct node *n, const char *what,
 	}
 	span_fault(l, n, what, word, 0, "a number and a unit");
 	return false;
-}
-
-const char *span_text(struct arena *a, struct span s)
-{
-	for (size_t i = 0; i < COUNT(unit_words); i++)
-		if (unit_words[i].unit == (int)s.unit)
-			return arena_printf(a, "%d %s", s.n, s.n == 1 ? unit_words[i].one : unit_words[i].many);
-	return "";
 }
