@@ -155,7 +155,7 @@ static void follow(struct worker *w, struct round *r)
 static void count_message(struct worker *w, const struct message *m)
 {
 	for (size_t i = 0; i < w->n_outputs; i++)
-		if (str_equal(m->topic, str_of(w->outputs[i]))) {
+		if (i > 1 && str_equal(m->topic, str_of(w->outputs[i]))) {
 			meter_add(w->meter, w->series.messages[i], 1);
 			return;
 		}

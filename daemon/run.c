@@ -14,6 +14,7 @@ enum {
 	PAUSE_FIRST_MS = 500,
 	PAUSE_MOST_MS = 30000,
 	PAUSE_FORGET_MS = 120000, /* after so long without one, the next is short again */
+	UNIT_OUTPUTS = 2,         /* the first of the outputs are the state's topic and the rejects */
 	PRODUCER_WAIT_MS = 5000,
 	TOPICS_WAIT_MS = 5000,
 };
@@ -201,7 +202,7 @@ static void name_rule_series(struct worker *w)
 		s->rules[3 * i + 1] = metrics_series(w->metrics, METRIC_RULE_UNKNOWN, name, "");
 		s->rules[3 * i + 2] = metrics_series(w->metrics, METRIC_RULE_OPENED, name, "");
 	}
-	for (size_t i = 0; i < w->n_outputs; i++)
+	for (size_t i = UNIT_OUTPUTS; i < w->n_outputs; i++)
 		s->messages[i] = metrics_series(w->metrics, METRIC_MESSAGES, w->outputs[i], "");
 	for (size_t i = 0; i < w->n_topics; i++) {
 		s->events[i] = metrics_series(w->metrics, METRIC_EVENTS, w->topics[i].name, "");
