@@ -94,8 +94,9 @@ static int check(const char *dir)
 		fprintf(stderr, "%s%s\n", f->warning ? "warning: " : "", f->text);
 	}
 	if (ok) {
-		printf("%s: %zu files, %zu watches, %zu rules, %zu thresholds, %zu units: no fault\n", dir, c.n_files,
-		       c.ruleset->n_watches, c.ruleset->n_rules, c.ruleset->n_thresholds, c.ruleset->n_units);
+		const struct ruleset *r = c.ruleset;
+		printf("%s: no fault in %zu files (watches: %zu, rules: %zu, thresholds: %zu, units: %zu)\n", dir,
+		       c.n_files, r->n_watches, r->n_rules, r->n_thresholds, r->n_units);
 		config_close(&c);
 	}
 	faults_close(&faults);

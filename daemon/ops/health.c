@@ -70,21 +70,27 @@ __attribute__((format(printf, 3, 4))) static void say(char *out, size_t size, co
 #define UNHEALTHY(...) say(out->why_unhealthy, sizeof out->why_unhealthy, __VA_ARGS__)
 #define UNREADY(...) say(out->why_not_ready, sizeof out->why_not_ready, __VA_ARGS__)
 
+/* A call to a server may take this long, ms: a worker in one doesn't come round. */
+enum { LONGEST_CALL = 60000 };
+
 static void judge_worker(const struct worker_status *w, int64_t now, int64_t stall, struct health_report *out)
 {
-	bool away_long = w->away && now - w->away_since > stall;
 	if (w->phase == WORKER_ENDED) {
 		out->stuck = true;
 		UNHEALTHY("Worker %" PRId32 " has ended: %s", w->number, w->doing);
-	} else if (now - w->moved > stall) {
+	} else if (now - w->moved > later(stall, LONGEST_CALL)) {
 		out->stuck = true;
 		UNHEALTHY("Worker %" PRId32 " has not moved for %ld s: %s", w->number, seconds(now - w->moved),
 			  w->doing);
-	} else if (away_long || (w->phase == WORKER_PAUSED && now - w->since > stall)) {
-		UNHEALTHY("Worker %" PRId32 " is held up for %ld s: %s", w->number,
-			  seconds(now - (away_long ? w->away_since : w->since)), w->doing);
+	} else if (w->away && now - w->away_since > stall) {
+		UNHEALTHY("Worker %" PRId32 ": Kafka or Redis can't be reached for %ld s: %s", w->number,
+			  seconds(now - w->away_since), w->doing);
+	} else if (w->phase == WORKER_PAUSED && now - w->since > stall) {
+		UNHEALTHY("Worker %" PRId32 " is held up for %ld s: %s", w->number, seconds(now - w->since), w->doing);
 	}
-	if (w->phase != WORKER_RUNNING || w->away)
+	if (w->away)
+		UNREADY("Worker %" PRId32 ": Kafka or Redis can't be reached: %s", w->number, w->doing);
+	if (w->phase != WORKER_RUNNING)
 		UNREADY("Worker %" PRId32 ": %s", w->number, w->doing);
 }
 

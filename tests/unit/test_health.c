@@ -105,6 +105,14 @@ static void a_worker_that_hangs_is_stuck(void **state)
 	expect(false, true, true, "Worker 1 has not moved for 125 s: commits");
 }
 
+static void a_worker_in_a_long_call_is_not_stuck(void **state)
+{
+	(void)state;
+	worker.moved = NOW - 50000;
+	health_judge(health, &worker, 1, NOW, 2000, &report);
+	assert_true(report.healthy);
+}
+
 static void a_worker_that_ended_is_stuck(void **state)
 {
 	(void)state;
@@ -119,7 +127,7 @@ static void a_server_away_for_a_moment_is_only_unready(void **state)
 	worker.away = true;
 	worker.since = worker.away_since = LATELY;
 	strcpy(worker.doing, "Redis is away");
-	expect(true, false, false, "Not ready: Worker 1: Redis is away");
+	expect(true, false, false, "Not ready: Worker 1: Kafka or Redis can't be reached: Redis is away");
 }
 
 static void a_server_away_for_long_is_unhealthy_but_no_restart_helps(void **state)
@@ -129,7 +137,7 @@ static void a_server_away_for_long_is_unhealthy_but_no_restart_helps(void **stat
 	worker.away = true;
 	worker.since = worker.away_since = LONG_AGO;
 	strcpy(worker.doing, "Redis is away");
-	expect(false, false, false, "Worker 1 is held up for 125 s: Redis is away");
+	expect(false, false, false, "Worker 1: Kafka or Redis can't be reached for 125 s: Redis is away");
 }
 
 static void a_stopped_partition_needs_a_person(void **state)
@@ -215,6 +223,7 @@ int main(void)
 		CASE(lag_without_commit_is_stuck),
 		CASE(lag_is_not_stuck_while_a_server_is_away),
 		CASE(a_worker_that_hangs_is_stuck),
+		CASE(a_worker_in_a_long_call_is_not_stuck),
 		CASE(a_worker_that_ended_is_stuck),
 		CASE(a_server_away_for_a_moment_is_only_unready),
 		CASE(a_server_away_for_long_is_unhealthy_but_no_restart_helps),
