@@ -99,6 +99,15 @@ static void as_double(struct node *literal, const struct node *other)
 	}
 }
 
+static const struct cel_value *kept(struct generator *g, struct cel_value text)
+{
+	struct cel_value *value = cel_keep(g, sizeof *value);
+	char *s = cel_keep(g, text.len + 1u);
+	memcpy(s, text.s, text.len);
+	*value = cel_string(s, text.len);
+	return value;
+}
+
 static void into_comparison(struct generator *g, struct node *node, int16_t dst)
 {
 	struct node *a = node->kids[0], *b = node->kids[1];
@@ -121,11 +130,7 @@ static void into_comparison(struct generator *g, struct node *node, int16_t dst)
 	} else if (b->kind == N_LITERAL && both(a, b, CEL_DOUBLE)) {
 		cel_emit(g, node, comparisons[op].double_constant, dst, left, 0)->d = b->value.d;
 	} else if (b->kind == N_LITERAL && both(a, b, CEL_STRING) && comparisons[op].string_constant) {
-		struct cel_value *value = cel_keep(g, sizeof *value);
-		char *s = cel_keep(g, b->value.len + 1u);
-		memcpy(s, b->value.s, b->value.len);
-		*value = cel_string(s, b->value.len);
-		cel_emit(g, node, comparisons[op].string_constant, dst, left, 0)->constant = value;
+		cel_emit(g, node, comparisons[op].string_constant, dst, left, 0)->constant = kept(g, b->value);
 	} else {
 		int16_t right = cel_operand(g, b, cel_temporary(g, 1));
 		enum op code = both(a, b, CEL_INT)    ? comparisons[op].ints
@@ -149,14 +154,21 @@ void cel_into_binary(struct generator *g, struct node *node, int16_t dst)
 	}
 }
 
+/* The constant string that is the second argument of a function of the language's own, or NULL. */
+static struct node *constant_text(struct generator *g, struct node *node, const char *name)
+{
+	if (strcmp(node->name, name) != 0 || node->n != 2 || !node->overload || !node->overload->pure)
+		return NULL;
+	struct node *text = node->kids[1];
+	cel_fold(g, text);
+	return text->kind == N_LITERAL && text->value.kind == CEL_STRING ? text : NULL;
+}
+
 /* matches() with a pattern that is known: compiled once. */
 static bool into_match(struct generator *g, struct node *node, int16_t dst)
 {
-	if (strcmp(node->name, "matches") != 0 || node->n != 2 || !node->overload || !node->overload->pure)
-		return false;
-	cel_fold(g, node->kids[1]);
-	struct node *pattern = node->kids[1];
-	if (pattern->kind != N_LITERAL || pattern->value.kind != CEL_STRING)
+	struct node *pattern = constant_text(g, node, "matches");
+	if (!pattern)
 		return false;
 	const char *why = NULL;
 	const struct regex_memory memory = {cel_regex_pool, &g->program->pool};
@@ -173,6 +185,17 @@ static bool into_match(struct generator *g, struct node *node, int16_t dst)
 	return true;
 }
 
+/* contains() of a text that is known. */
+static bool into_contains(struct generator *g, struct node *node, int16_t dst)
+{
+	struct node *text = constant_text(g, node, "contains");
+	if (!text || !text->value.len)
+		return false;
+	int16_t from = cel_operand(g, node->kids[0], dst);
+	cel_emit(g, node, OP_CONTAINS, dst, from, 0)->constant = kept(g, text->value);
+	return true;
+}
+
 void cel_into_call(struct generator *g, struct node *node, int16_t dst)
 {
 	const struct overload *o = node->overload;
@@ -186,7 +209,7 @@ void cel_into_call(struct generator *g, struct node *node, int16_t dst)
 		cel_emit(g, node, OP_FAIL, dst, 0, 0)->problem = problem;
 		return;
 	}
-	if (into_match(g, node, dst))
+	if (into_match(g, node, dst) || into_contains(g, node, dst))
 		return;
 	for (uint32_t i = 0; i < node->n; i++)
 		if (strcmp(node->name, "size") != 0)

@@ -18,7 +18,9 @@ struct regex {
 	const char *prefix; /* a match begins with these bytes; no more: the whole pattern is them */
 	uint32_t prefix_len;
 	bool plain;
-	bool anchored; /* a match begins at the text's start */
+	bool anchored;      /* a match begins at the text's start */
+	bool selective;     /* a match begins with one of these bytes: */
+	uint8_t first[256]; /* 1: it may */
 };
 
 void *cel_regex_pool(void *pool, size_t size) { return cel_pool_alloc(pool, size); }
@@ -125,6 +127,38 @@ static void find_prefix(struct re_parser *p, struct regex *regex)
 	regex->anchored = regex->states[regex->start].op == RE_TEST && regex->states[regex->start].assert == AT_TEXT_START;
 }
 
+/* The bytes that a match can begin with; none are told where a match may be empty or begin with an assertion. */
+static void find_first(struct re_parser *p, struct regex *regex)
+{
+	uint32_t *stack = cel_re_alloc(p, (2 * (size_t)regex->n + 1) * sizeof *stack), top = 0;
+	uint8_t *seen = cel_re_alloc(p, regex->n);
+	if (!stack || !seen)
+		return;
+	for (stack[top++] = regex->start; top;) {
+		uint32_t at = stack[--top];
+		const struct state *s = &regex->states[at];
+		if (seen[at])
+			continue;
+		seen[at] = 1;
+		if (s->op == RE_TEST || s->op == RE_DONE)
+			return;
+		if (s->op == RE_SPLIT) {
+			stack[top++] = s->next;
+			stack[top++] = s->other;
+			continue;
+		}
+		for (uint32_t i = 0; i < s->set.n; i++) {
+			char low[4], high[4];
+			cel_utf8_put(low, s->set.ranges[i].first);
+			cel_utf8_put(high, s->set.ranges[i].last);
+			memset(&regex->first[(uint8_t)low[0]], 1, (size_t)((uint8_t)high[0] - (uint8_t)low[0]) + 1);
+			if (s->set.ranges[i].first <= 0xfffd && s->set.ranges[i].last >= 0xfffd)
+				memset(&regex->first[0x80], 1, 0x80); /* what a bad byte is read as */
+		}
+	}
+	regex->selective = true;
+}
+
 const struct regex *cel_regex_new(const struct regex_memory *memory, const char *pattern, size_t len, const char **why)
 {
 	struct re_parser p = {.memory = memory, .s = pattern, .end = pattern + len};
@@ -135,8 +169,10 @@ const struct regex *cel_regex_new(const struct regex_memory *memory, const char 
 		uint32_t done = add(&b, (struct state){.op = RE_DONE});
 		uint32_t start = build(&b, root, done);
 		*regex = (struct regex){.states = b.states, .n = b.n, .start = start};
-		if (!p.why)
+		if (!p.why) {
 			find_prefix(&p, regex);
+			find_first(&p, regex);
+		}
 	}
 	*why = p.why;
 	return p.why ? NULL : regex;
@@ -202,11 +238,27 @@ static bool reach(struct matcher *m, struct places *set, uint32_t start)
 	return false;
 }
 
+/* Goes on to where a match may begin; only while none is under way. */
+static void skip(struct matcher *m)
+{
+	size_t from = m->at;
+	while (m->at < m->len && !m->regex->first[(uint8_t)m->text[m->at]])
+		m->at++;
+	m->steps += (m->at - from) / 4;
+	size_t back = m->at; /* the code point before the place */
+	while (back > from && ((uint8_t)m->text[--back] & 0xc0) == 0x80)
+		;
+	if (m->at > from)
+		cel_utf8_get(m->text + back, m->at - back, &m->before);
+}
+
 static struct cel_value simulate(struct run *run, struct matcher *m, struct places now, struct places next)
 {
 	const struct regex *regex = m->regex;
 	m->before = UINT32_MAX;
 	for (;;) {
+		if (now.n == 0 && regex->selective)
+			skip(m);
 		size_t width = 0;
 		m->after = UINT32_MAX;
 		if (m->at < m->len)
@@ -217,7 +269,10 @@ static struct cel_value simulate(struct run *run, struct matcher *m, struct plac
 		for (uint32_t i = 0; i < arrived; i++)
 			if (reach(m, &set, now.dense[i]))
 				return cel_bool(true);
-		if ((!regex->anchored || m->before == UINT32_MAX) && reach(m, &set, regex->start))
+		bool begin = !regex->anchored || m->before == UINT32_MAX;
+		if (begin && regex->selective)
+			begin = m->at < m->len && regex->first[(uint8_t)m->text[m->at]];
+		if (begin && reach(m, &set, regex->start))
 			return cel_bool(true);
 		if (m->after == UINT32_MAX || (set.n == 0 && regex->anchored))
 			return cel_bool(false);
@@ -237,17 +292,19 @@ static struct cel_value simulate(struct run *run, struct matcher *m, struct plac
 
 struct cel_value cel_regex_match(struct run *run, const struct regex *regex, const char *text, size_t len)
 {
+	uint32_t small[5 * SMALL], *room = small, n = regex->n;
+	size_t from = 0;
 	if (regex->prefix_len && !regex->anchored) {
 		const char *found = cel_find_bytes(text, len, regex->prefix, regex->prefix_len);
 		if (!run_spend(run, len / 64))
 			return cel_run_cost(run);
 		if (!found || regex->plain)
 			return cel_bool(found != NULL);
+		from = (size_t)(found - text);
 	}
-	uint32_t small[5 * SMALL], *room = small, n = regex->n;
 	if (n > SMALL && !(room = cel_run_alloc(run, (size_t)n * 6 * sizeof *room)))
 		return cel_run_memory();
 	memset(room, 0, (size_t)n * (n > SMALL ? 6 : 5) * sizeof *room);
-	struct matcher m = {.regex = regex, .text = text, .len = len, .stack = room + 3 * (size_t)n};
+	struct matcher m = {.regex = regex, .text = text, .len = len, .at = from, .stack = room + 3 * (size_t)n};
 	return simulate(run, &m, (struct places){room, NULL, 0}, (struct places){room + n, room + 2 * (size_t)n, 0});
 }

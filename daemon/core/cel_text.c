@@ -76,34 +76,42 @@ size_t cel_utf8_skip(const char *s, size_t len, size_t n)
 }
 
 #ifdef __SSE2__
-/* Sixteen places at once: those where the first and the last byte fit are looked at.  Gives up (false) where too many
- * do, so that no text makes it slow; *s is then where to go on. */
-static bool find_quickly(const char **s, const char *end, const char *part, size_t n, const char **found)
+/* The places, of the sixteen from s on, where the first and the last byte of the part fit. */
+static unsigned candidates(const char *s, size_t n, __m128i first, __m128i last)
+{
+	__m128i a = _mm_loadu_si128((const void *)s), b = _mm_loadu_si128((const void *)(s + n - 1));
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(a, first), _mm_cmpeq_epi8(b, last)));
+}
+
+/* Looks at sixteen places at once; false where too many need a second look, so that no text makes it slow. */
+static bool find_quickly(const char *s, size_t len, const char *part, size_t n, const char **found)
 {
 	const __m128i first = _mm_set1_epi8(part[0]), last = _mm_set1_epi8(part[n - 1]);
+	const char *const final = s + len - (n + 15); /* the last place to begin sixteen at */
 	size_t misses = 0;
-	for (; (size_t)(end - *s) >= n + 15; *s += 16) {
-		__m128i a = _mm_loadu_si128((const void *)*s), b = _mm_loadu_si128((const void *)(*s + n - 1));
-		unsigned mask = (unsigned)_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(a, first), _mm_cmpeq_epi8(b, last)));
-		for (; mask; mask &= mask - 1) {
-			*found = *s + __builtin_ctz(mask);
-			if (memcmp(*found, part, n) == 0)
+	for (;;) {
+		for (unsigned mask = candidates(s, n, first, last); mask; mask &= mask - 1) {
+			*found = s + __builtin_ctz(mask);
+			if (n < 3 || memcmp(*found + 1, part + 1, n - 2) == 0)
 				return true;
 			if (++misses > 64)
 				return false;
 		}
+		if (s == final)
+			break;
+		s = final - s < 16 ? final : s + 16;
 	}
-	return false;
+	*found = NULL;
+	return true;
 }
 #endif
 
 const char *cel_find_bytes(const char *s, size_t len, const char *part, size_t n)
 {
 #ifdef __SSE2__
-	const char *found, *end = s + len;
-	if (n && find_quickly(&s, end, part, n, &found))
+	const char *found;
+	if (n && len >= n + 15 && find_quickly(s, len, part, n, &found))
 		return found;
-	len = (size_t)(end - s);
 #endif
 	return memmem(s, len, part, n);
 }

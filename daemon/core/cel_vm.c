@@ -3,6 +3,7 @@
 #include "cel_ast.h"
 #include "cel_code.h"
 #include "cel_regex.h"
+#include "cel_text.h"
 #include "cel_vm.h"
 #include <string.h>
 
@@ -291,6 +292,12 @@ do_MATCH:
 		A = cel_regex_match(HERE, ip->regex, B.s, B.len);
 	else
 		A = is_bad(B) ? B : cel_fail_overload(&HERE->call, "matches", &B, 1);
+	ON;
+do_CONTAINS:
+	if (LIKELY(B.kind == CEL_STRING && run_spend(run, B.len / 32)))
+		A = cel_bool(cel_find_bytes(B.s, B.len, ip->constant->s, ip->constant->len));
+	else
+		A = is_bad(B) ? B : cel_fail_overload(&HERE->call, "contains", &B, 1);
 	ON;
 do_OPEN:
 	if (LIKELY(B.kind == CEL_OPTIONAL && B.some)) {
