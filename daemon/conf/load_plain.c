@@ -71,11 +71,15 @@ static bool read_days(struct loader *l, const struct node *n, int64_t year, int3
 		return false;
 	}
 	int32_t begin = (int32_t)cel_days_from_civil(year, 1, 1), end = (int32_t)cel_days_from_civil(year + 1, 1, 1);
-	if (*from > *to)
+	if (*from > *to) {
 		FAULT(l, n, "`%s` ends before it begins; expected the earlier day first", n->text.s);
-	else if (*from < begin || *to >= end)
+		return false;
+	}
+	if (*from < begin || *to >= end) {
 		FAULT(l, n, "`%s` is not in %lld; expected it under its own year", n->text.s, (long long)year);
-	return *from <= *to;
+		return false;
+	}
+	return true;
 }
 
 /* 1970-01-01 was a Thursday. */
