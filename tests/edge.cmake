@@ -20,3 +20,6 @@ add_fuzzer(decode SECONDS 10 SOURCES tests/fuzz/fuzz_decode.c consumers/decode.c
            LIBRARIES -lsimdjson -lstdc++ -lm)
 add_fuzzer(codec SECONDS 10 SOURCES tests/fuzz/fuzz_codec.c daemon/state/codec.c daemon/state/codec_read.c
            daemon/state/state_json.c daemon/outbox/json_write.c ${FUZZ_CONF} ${FUZZ_CORE} LIBRARIES -lyaml -lrdkafka -lm)
+
+add_test(NAME edge/tools COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/edge/test_tools.py $<TARGET_FILE:shouwangctl>
+                                 ${CMAKE_BINARY_DIR}/mock_broker)

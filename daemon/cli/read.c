@@ -29,7 +29,7 @@ struct reading {
 	struct config config;
 	char **topics;
 	size_t n_topics;
-	bool until_end, text, key;
+	bool until_end, text, key, where;
 	int64_t max;
 	struct buffer out;
 };
@@ -57,6 +57,8 @@ static void print_text(struct reading *r, const rd_kafka_message_t *m)
 
 static void print(struct reading *r, const rd_kafka_message_t *m)
 {
+	if (r->where)
+		printf("%d:%lld\t", m->partition, (long long)m->offset);
 	if (r->key) {
 		fwrite(m->key, 1, m->key_len, stdout);
 		putchar('\t');
@@ -92,7 +94,7 @@ static bool read_topics(struct reading *r, struct err *why)
 	return !why->text[0];
 }
 
-enum { O_UNTIL_END = 256, O_MAX, O_JSON, O_TEXT, O_KEY, O_CONFIG, O_BOOTSTRAP, O_HELP };
+enum { O_UNTIL_END = 256, O_MAX, O_JSON, O_TEXT, O_KEY, O_WHERE, O_CONFIG, O_BOOTSTRAP, O_HELP };
 static const struct option options[] = {
 	{"until-end", no_argument, NULL, O_UNTIL_END},
 	{"max", required_argument, NULL, O_MAX},
@@ -101,6 +103,7 @@ static const struct option options[] = {
 	{"key", no_argument, NULL, O_KEY},
 	{"config", required_argument, NULL, O_CONFIG},
 	{"bootstrap", required_argument, NULL, O_BOOTSTRAP},
+	{"where", no_argument, NULL, O_WHERE},
 	{"help", no_argument, NULL, O_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -124,6 +127,9 @@ static int read_options(struct reading *r, int argc, char **argv, const char **d
 			break;
 		case O_KEY:
 			r->key = true;
+			break;
+		case O_WHERE:
+			r->where = true;
 			break;
 		case O_CONFIG:
 			*dir = optarg;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] = "usage: shouwangctl topics [--check] [OPTIONS]\n"
 			   "\n"
@@ -22,7 +23,7 @@ static const char help[] = "usage: shouwangctl topics [--check] [OPTIONS]\n"
 			   "  --config DIR      the configuration (default: $SHOUWANG_CONFIG, else /etc/shouwang)\n"
 			   "  --bootstrap B     another cluster than the configuration's\n";
 
-enum { PATIENCE = 30000 };
+enum { PATIENCE = 30000, DESCRIBE_PATIENCE = 3000 }; /* ms; a cluster that can't describe says nothing at all */
 
 struct topics {
 	struct config config;
@@ -32,7 +33,7 @@ struct topics {
 	size_t n;
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *queue;
-	rd_kafka_AdminOptions_t *options;
+	rd_kafka_AdminOptions_t *options, *describing;
 	size_t created, changed, wrong; /* wrong: what stays different */
 	bool unreadable;                /* the cluster doesn't tell settings; said once */
 };
@@ -77,7 +78,7 @@ static bool create(struct topics *t, const struct topic_wanted *w, struct err *w
 static rd_kafka_event_t *describe(struct topics *t, const char *name, struct err *why)
 {
 	rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
-	rd_kafka_DescribeConfigs(t->rk, &r, 1, t->options, t->queue);
+	rd_kafka_DescribeConfigs(t->rk, &r, 1, t->describing, t->queue);
 	rd_kafka_ConfigResource_destroy(r);
 	rd_kafka_event_t *e = answer(t, why);
 	if (!e)
@@ -117,6 +118,14 @@ static const char *current(const rd_kafka_ConfigEntry_t **entries, size_t n, con
 	return NULL;
 }
 
+static bool among(const struct topic_setting *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* AlterConfigs replaces a topic's settings as a whole: those that are set on it now are sent along. */
 static bool alter(struct topics *t, const char *name, const rd_kafka_ConfigEntry_t **entries, size_t n,
 		  const struct topic_setting *set, size_t n_set, struct err *why)
@@ -124,7 +133,7 @@ static bool alter(struct topics *t, const char *name, const rd_kafka_ConfigEntry
 	rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
 	for (size_t i = 0; i < n; i++)
 		if (rd_kafka_ConfigEntry_source(entries[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
-		    rd_kafka_ConfigEntry_value(entries[i]))
+		    rd_kafka_ConfigEntry_value(entries[i]) && !among(set, n_set, rd_kafka_ConfigEntry_name(entries[i])))
 			rd_kafka_ConfigResource_set_config(r, rd_kafka_ConfigEntry_name(entries[i]),
 							   rd_kafka_ConfigEntry_value(entries[i]));
 	for (size_t i = 0; i < n_set; i++)
@@ -182,9 +191,8 @@ static bool check_settings(struct topics *t, const struct topic_wanted *w, struc
 		const char *is = current(entries, n_entries, settings[i].name);
 		if (fits(&settings[i], is))
 			continue;
-		printf("%s: %s %s is %s, expected %s%s\n", w->name,
-		       t->check ? "setting" : "changed: ", settings[i].name, is ? is : "not told",
-		       settings[i].at_least ? "at least " : "", settings[i].value);
+		printf("%s: %s %s is %s, expected %s%s\n", w->name, t->check ? "setting" : "changed:", settings[i].name,
+		       is ? is : "not told", settings[i].at_least ? "at least " : "", settings[i].value);
 		differ[n_differ++] = settings[i];
 	}
 	if (n_differ && t->check)
@@ -216,6 +224,32 @@ static bool handle(struct topics *t, const struct topic_wanted *w, const struct 
 	return true;
 }
 
+static bool is_usable(const struct rd_kafka_metadata *all, const char *name)
+{
+	const struct rd_kafka_metadata_topic *is = kafka_topic(all, name);
+	bool usable = is && is->partition_cnt > 0;
+	for (int p = 0; usable && p < is->partition_cnt; p++)
+		usable = is->partitions[p].leader >= 0;
+	return usable;
+}
+
+/* A topic that was just created is not at once known to every broker: whoever comes next shall find it. */
+static bool wait_until_usable(struct topics *t, struct err *why)
+{
+	for (int waited = 0; waited < PATIENCE; waited += 100) {
+		const struct rd_kafka_metadata *all = kafka_metadata(t->rk, why);
+		size_t usable = 0;
+		for (size_t i = 0; all && i < t->n; i++)
+			usable += is_usable(all, t->wanted[i].name);
+		if (all)
+			rd_kafka_metadata_destroy(all);
+		if (!all || usable == t->n)
+			return all != NULL;
+		usleep(100000);
+	}
+	return err_set(why, "kafka: the topics were created, but are not ready after %d s", PATIENCE / 1000);
+}
+
 static bool handle_all(struct topics *t, struct err *why)
 {
 	char text[256];
@@ -226,10 +260,14 @@ static bool handle_all(struct topics *t, struct err *why)
 		return false;
 	t->queue = rd_kafka_queue_new(t->rk);
 	t->options = rd_kafka_AdminOptions_new(t->rk, RD_KAFKA_ADMIN_OP_ANY);
+	t->describing = rd_kafka_AdminOptions_new(t->rk, RD_KAFKA_ADMIN_OP_ANY);
 	rd_kafka_AdminOptions_set_request_timeout(t->options, PATIENCE, text, sizeof text);
+	rd_kafka_AdminOptions_set_request_timeout(t->describing, DESCRIBE_PATIENCE, text, sizeof text);
 	for (size_t i = 0; i < t->n && !why->text[0]; i++)
 		handle(t, &t->wanted[i], all, why);
 	rd_kafka_metadata_destroy(all);
+	if (t->created && !why->text[0])
+		wait_until_usable(t, why);
 	if (!why->text[0])
 		printf("%zu topics: %zu created, %zu changed, %zu differences left\n", t->n, t->created, t->changed,
 		       t->wrong);
@@ -274,6 +312,8 @@ static void close_all(struct topics *t)
 {
 	if (t->options)
 		rd_kafka_AdminOptions_destroy(t->options);
+	if (t->describing)
+		rd_kafka_AdminOptions_destroy(t->describing);
 	if (t->queue)
 		rd_kafka_queue_destroy(t->queue);
 	if (t->rk)
