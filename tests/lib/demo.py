@@ -21,7 +21,7 @@ BUILD = os.path.join(ROOT, "build")
 CONFIG = os.path.join(ROOT, "config")
 CTL = os.path.join(BUILD, "shouwangctl")
 MONTHS, SEED, UNTIL = 18, 1, "2026-07-01"
-HOUSEHOLDS = {"mock": 400, "kafka": 2000}
+HOUSEHOLDS = {"mock": 600, "kafka": 2000}  # the embedded broker keeps 5 MiB a partition
 PATIENCE = 600  # seconds
 
 
@@ -42,26 +42,34 @@ def all_topics(environment):
     return {line.split()[0]: int(line.split()[1]) for line in listed.splitlines()}
 
 
+def show(line, done=False):
+    """One line that is written over, or, away from a terminal, each line that is new."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K  {line}", end="\n" if done else "", flush=True)
+    elif line != show.last:
+        print("  " + line, flush=True)
+    show.last = line
+
+
+show.last = None
+
+
 def show_progress(daemon, wanted):
     """Until every event is committed."""
-    began, shown = time.monotonic(), -1
-    while True:
+    began, events = time.monotonic(), 0
+    while events < wanted:
         daemon.must_run()
         metrics = daemon.metrics()
         events = int(sum(v for k, v in metrics.items() if k.startswith("shouwang_events_total")))
         messages = int(sum(v for k, v in metrics.items() if k.startswith("shouwang_messages_total")))
         elapsed = time.monotonic() - began
-        if events != shown:
-            line = f"  {events:>7} of {wanted} events, {messages:>5} messages to the units, {elapsed:5.1f} s"
-            print("\r" + line if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
-            shown = events
-        if events >= wanted:
-            break
+        if events:
+            show(f"{events} of {wanted} events, {messages} messages to the units", events >= wanted)
+        else:
+            show(daemon.get("/-/ready")[1].strip())
         if elapsed > PATIENCE:
             raise RuntimeError("shouwangd doesn't come to an end: " + daemon.get("/-/healthy")[1])
-        time.sleep(0.25)
-    if sys.stdout.isatty():
-        print()
+        time.sleep(0.1)
 
 
 def demo(kind, folder):
