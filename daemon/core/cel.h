@@ -89,7 +89,8 @@ struct cel_options {
 	bool list_sum;            /* list.sum(): of ints, uints, doubles (mixed become double) or durations; empty: 0 */
 	uint64_t cost_limit;      /* at compile: a larger static estimate is a fault; 0: no limit */
 	const struct cel_zone *(*zone)(void *ctx, const char *name, size_t len); /* IANA zone by name, NULL: no such;
-	                                                                             NULL hook: UTC and +08:00 only */
+	                                                                             NULL hook: UTC and +08:00 only; a name
+	                                                                             that is constant is asked for at compile */
 	void *zone_ctx;
 };
 
@@ -115,6 +116,10 @@ const struct cel_type *cel_type_optional(struct cel_env *env, const struct cel_t
 const struct cel_type *cel_type_enum(struct cel_env *env, const char *name, const char *const *values, size_t n);
 /* A map with declared fields; selecting another is a fault that names the nearest.  Copies the names. */
 const struct cel_type *cel_type_record(struct cel_env *env, const char *name, const struct cel_field *fields, size_t n);
+/* An int or a double that is counted in a unit ("yuan/month").  Comparing, adding or subtracting two of different units
+ * is a fault; a number without a unit fits any; times or through a number without one it keeps its unit. */
+const struct cel_type *cel_type_with_unit(struct cel_env *env, const struct cel_type *number, const char *unit);
+const char *cel_type_unit(const struct cel_type *type); /* NULL: none */
 const char *cel_type_name(const struct cel_type *type); /* "list(int)"; lives as long as the env */
 enum cel_kind cel_type_kind(const struct cel_type *type); /* dyn: CEL_UNKNOWN */
 

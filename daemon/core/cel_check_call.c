@@ -1,5 +1,6 @@
 /* cel_check_call.c: operators and function calls: which overload, and what to say where there is none. */
 #include "cel_check.h"
+#include "cel_time.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -42,8 +43,29 @@ void cel_mix(struct checker *k, struct node *a, struct node *b)
 	                                                                             : NULL;
 	if (whole) {
 		to_double(whole);
-		whole->type = cel_basic(k, CEL_DOUBLE);
+		whole->type = cel_type_with_unit(k->env, cel_basic(k, CEL_DOUBLE), whole->type->unit);
 	}
+}
+
+/* Two numbers counted in different units: told, where they meet. */
+static bool same_unit(struct checker *k, struct node *node, const char *what)
+{
+	const char *a = node->kids[0]->type->unit, *b = node->kids[1]->type->unit;
+	if (!a || !b || strcmp(a, b) == 0)
+		return true;
+	cel_wrong(k, node, node->mark, node->mark_len, "can't %s %s and %s: they are different units", what, a, b);
+	return false;
+}
+
+/* The unit of a result of two numbers. */
+static const struct cel_type *with_unit(struct checker *k, const struct node *node, const struct cel_type *result)
+{
+	const char *a = node->kids[0]->type->unit, *b = node->kids[1]->type->unit;
+	if (node->op == T_STAR)
+		return cel_type_with_unit(k->env, result, a && b ? NULL : a ? a : b);
+	if (node->op == T_SLASH)
+		return cel_type_with_unit(k->env, result, b ? NULL : a);
+	return cel_type_with_unit(k->env, result, a ? a : b);
 }
 
 static void check_arithmetic(struct checker *k, struct node *node)
@@ -76,6 +98,8 @@ static void check_arithmetic(struct checker *k, struct node *node)
 	} else {
 		bool mixed = k->env->options.mixed_arithmetic && (cel_type_loose(a->type) || cel_type_loose(b->type));
 		node->type = cel_basic(k, mixed && result <= CEL_DOUBLE ? TYPE_DYN : result);
+		if (node->op == T_STAR || node->op == T_SLASH || same_unit(k, node, node->op == T_PLUS ? "add" : "subtract"))
+			node->type = with_unit(k, node, node->type);
 	}
 }
 
@@ -111,6 +135,8 @@ static void check_equality(struct checker *k, struct node *node)
 		      cel_type_name(b->type), null && k->env->options.has_name ? "; has() asks whether a value is there" : "");
 		return;
 	}
+	if (!same_unit(k, node, "compare"))
+		return;
 	check_word(k, node, a, b);
 	check_word(k, node, b, a);
 }
@@ -124,6 +150,8 @@ static void check_order(struct checker *k, struct node *node)
 	};
 	if (!ordered[a->kind] || !ordered[b->kind] || !comparable(a, b))
 		cel_wrong(k, node, node->mark, node->mark_len, "can't compare %s with %s", cel_type_name(a), cel_type_name(b));
+	else
+		same_unit(k, node, "compare");
 }
 
 static void check_in(struct checker *k, struct node *node)
@@ -299,6 +327,32 @@ static void join_namespace(struct checker *k, struct node *node)
 	node->mark = node->pos;
 }
 
+/* The getters of timestamps: with a time zone, and one that is there. */
+static void check_zone(struct checker *k, struct node *node, const struct cel_type *const *types)
+{
+	if (!node->method || !node->overload->pure || strncmp(node->name, "get", 3) != 0 || types[0]->kind != CEL_TIMESTAMP)
+		return;
+	const struct node *zone = node->n > 1 ? node->kids[1] : NULL;
+	int64_t offset;
+	if (!zone && k->env->options.refuse_utc_getters)
+		cel_wrong(k, node, node->mark, node->mark_len, "%s() needs a time zone: %s('Asia/Shanghai')", node->name, node->name);
+	else if (zone && zone->kind == N_LITERAL && !cel_find_offset(&k->env->options, zone->value, 0, &offset))
+		cel_wrong(k, node, zone->pos, zone->len, "there is no time zone '%.*s'", (int)zone->value.len, zone->value.s);
+}
+
+/* What is still counted in its unit after the call. */
+static void keep_unit(struct checker *k, struct node *node, const struct cel_type *const *types)
+{
+	static const char *const functions[] = {"sum", "double", "int", "math.abs", "math.ceil", "math.floor", "math.round",
+	                                        "math.trunc"};
+	if (!node->n || !node->overload->pure)
+		return;
+	const char *unit = types[0]->kind == CEL_LIST ? types[0]->a->unit : types[0]->unit;
+	for (size_t i = 0; unit && i < sizeof functions / sizeof *functions; i++)
+		if (strcmp(functions[i], node->name) == 0)
+			node->type = cel_type_with_unit(k->env, node->type, unit);
+}
+
 void cel_check_call(struct checker *k, struct node *node)
 {
 	if (node->method)
@@ -314,7 +368,6 @@ void cel_check_call(struct checker *k, struct node *node)
 		no_overload(k, node, types, cel_overload_named(k->env, node->name));
 		return;
 	}
-	bool utc = node->method && node->n == 1 && strncmp(node->name, "get", 3) == 0 && types[0]->kind == CEL_TIMESTAMP;
-	if (utc && k->env->options.refuse_utc_getters && node->overload->pure)
-		cel_wrong(k, node, node->mark, node->mark_len, "%s() needs a time zone: %s('Asia/Shanghai')", node->name, node->name);
+	check_zone(k, node, types);
+	keep_unit(k, node, types);
 }

@@ -43,6 +43,12 @@ static struct cel_value evaluate(struct generator *g, struct run *run, struct no
 	}
 }
 
+/* timestamp('...') and duration('...'): what can't be read is a fault at once. */
+static bool is_constant_of_time(const struct node *node)
+{
+	return node->kind == N_CALL && (strcmp(node->name, "timestamp") == 0 || strcmp(node->name, "duration") == 0);
+}
+
 void cel_fold(struct generator *g, struct node *node)
 {
 	bool aggregate = (node->kind == N_LIST || node->kind == N_MAP) && !node->optionals;
@@ -59,6 +65,8 @@ void cel_fold(struct generator *g, struct node *node)
 	const struct cel_activation activation = {.heap = &heap};
 	struct run run = {.call = {&activation, node->mark}, .options = &g->program->options, .left = 1000};
 	struct cel_value value = evaluate(g, &run, node);
+	if (is_bad(value) && !g->c->env->options.dynamic && is_constant_of_time(node))
+		cel_fault_at(g->c, node->kids[0]->pos, node->kids[0]->len, "%s", value.problem->text);
 	if (is_bad(value) || run.exhausted || g->program->pool.failed)
 		return; /* told when it is needed */
 	if (node->to_double && value.kind == CEL_INT)

@@ -42,7 +42,7 @@ static bool fixed_offset(const char *s, size_t len, int64_t *offset)
 	return hours <= 23 && minutes <= 59;
 }
 
-static bool find_offset(const struct cel_options *options, struct cel_value name, int64_t at, int64_t *offset)
+bool cel_find_offset(const struct cel_options *options, struct cel_value name, int64_t at, int64_t *offset)
 {
 	if (fixed_offset(name.s, name.len, offset))
 		return true;
@@ -63,7 +63,7 @@ static struct cel_value get(const struct cel_call *call, const struct cel_value 
 	char text[64];
 	if (n == 1 && options->refuse_utc_getters)
 		return cel_fail(call, "%s() needs a time zone", name);
-	if (n == 2 && !find_offset(options, args[1], args[0].i, &offset))
+	if (n == 2 && !cel_find_offset(options, args[1], args[0].i, &offset))
 		return cel_fail(call, "there is no time zone %s", cel_show(args[1], text, sizeof text));
 	return cel_int(part_of(part, args[0].i + offset, args[0].nanos));
 }

@@ -9,4 +9,6 @@ bool cel_timestamp_fits(int64_t seconds);
 bool cel_duration_fits(int64_t seconds, uint32_t nanos);
 /* "1h30m", "-1.5s", "100ms", "20us", "1ns" */
 bool cel_parse_duration(const char *s, size_t len, struct cel_value *out);
+/* Seconds east of UTC in a zone, by name or "+08:00", at an instant; false: there is no such zone. */
+bool cel_find_offset(const struct cel_options *options, struct cel_value name, int64_t at, int64_t *offset);
 #endif

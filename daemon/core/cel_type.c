@@ -136,6 +136,24 @@ const struct cel_type *cel_type_record(struct cel_env *env, const char *name, co
 	return env->pool.failed ? env->basic[TYPE_DYN] : t;
 }
 
+const struct cel_type *cel_type_with_unit(struct cel_env *env, const struct cel_type *number, const char *unit)
+{
+	if (!unit || (number->kind != CEL_INT && number->kind != CEL_DOUBLE))
+		return number;
+	for (struct cel_type *t = env->types; t; t = t->next)
+		if (t->kind == number->kind && t->unit && strcmp(t->unit, unit) == 0)
+			return t;
+	struct cel_type *t = cel_pool_alloc(&env->pool, sizeof *t);
+	char *copy = cel_pool_text(&env->pool, unit, strlen(unit));
+	if (!t || !copy)
+		return number;
+	*t = (struct cel_type){.kind = number->kind, .name = number->name, .unit = copy, .next = env->types};
+	env->types = t;
+	return t;
+}
+
+const char *cel_type_unit(const struct cel_type *type) { return type->unit; }
+
 const char *cel_type_name(const struct cel_type *type) { return type->words ? "string" : type->name; }
 enum cel_kind cel_type_kind(const struct cel_type *type)
 {
@@ -178,7 +196,10 @@ const struct cel_type *cel_type_join(struct cel_env *env, const struct cel_type 
 	case CEL_LIST:
 	case CEL_OPTIONAL: return intern(env, a->kind, cel_type_join(env, a->a, b->a), NULL);
 	case CEL_MAP: return intern(env, CEL_MAP, cel_type_join(env, a->a, b->a), cel_type_join(env, a->b, b->b));
-	default: return env->basic[a->kind];
+	default:
+		if (a->words || b->words || (a->unit && b->unit))
+			return env->basic[a->kind];
+		return a->unit ? a : b;
 	}
 }
 

@@ -19,6 +19,7 @@ struct cel_type {
 	const struct cel_field *fields;
 	const char *const *words;
 	size_t n;
+	const char *unit; /* number: what it is counted in, or NULL */
 	struct cel_type *next;
 };
 

@@ -365,6 +365,52 @@ static void variables_can_be_loaded_when_needed(void **state)
 	cel_program_free(p);
 }
 
+static void numbers_of_different_units_do_not_meet(void **state)
+{
+	struct fixture *f = *state;
+	const struct cel_type *number = cel_type_double(f->env);
+	cel_env_variable(f->env, "month", cel_type_with_unit(f->env, number, "yuan/month"));
+	cel_env_variable(f->env, "year", cel_type_with_unit(f->env, number, "yuan/year"));
+	cel_env_variable(f->env, "months", cel_type_list(f->env, cel_type_with_unit(f->env, number, "yuan/month")));
+	faults(f, "month > year", "6+1 can't compare yuan/month and yuan/year: they are different units\n");
+	faults(f, "month == year", "6+2 can't compare yuan/month and yuan/year: they are different units\n");
+	faults(f, "month + year", "6+1 can't add yuan/month and yuan/year: they are different units\n");
+	faults(f, "x * month - year", "10+1 can't subtract yuan/month and yuan/year: they are different units\n");
+	faults(f, "months.sum() / 2 > year", "17+1 can't compare yuan/month and yuan/year: they are different units\n");
+	static const struct {
+		const char *expr, *unit;
+	} fine[] = {
+		{"month * 12", "yuan/month"}, {"0.5 * month", "yuan/month"}, {"month / x", "yuan/month"}, {"month + 1", "yuan/month"},
+		{"-month", "yuan/month"}, {"months.sum()", "yuan/month"}, {"months.map(m, m * 2).sum() / 3", "yuan/month"},
+		{"months[0]", "yuan/month"}, {"math.round(month)", "yuan/month"}, {"x > 1.0 ? month : 0", "yuan/month"},
+		{"month * year", NULL}, {"month / year", NULL}, {"1 / month", NULL}, {"month * year > x", NULL}, {"month > 100", NULL},
+	};
+	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+		struct cel_program *p = compile(f, fine[i].expr);
+		const char *unit = cel_type_unit(cel_program_type(p));
+		if ((unit == NULL) != (fine[i].unit == NULL) || (unit && strcmp(unit, fine[i].unit) != 0))
+			fail_msg("%s is in %s", fine[i].expr, unit ? unit : "no unit");
+		cel_program_free(p);
+	}
+}
+
+static const struct cel_zone *no_zone(void *ctx, const char *name, size_t len)
+{
+	struct told *t = ctx;
+	snprintf(t->text, sizeof t->text, "%.*s", (int)len, name);
+	return NULL;
+}
+
+static void constant_zones_are_asked_for_at_compile(void **state)
+{
+	struct told asked = {""};
+	(void)state;
+	struct cel_env *env = cel_env_new(&(struct cel_options){.zone = no_zone, .zone_ctx = &asked});
+	assert_null(cel_compile(env, "timestamp(0).getDate('Asia/Shanghia')", SIZE_MAX, NULL, NULL));
+	assert_string_equal(asked.text, "Asia/Shanghia");
+	cel_env_free(env);
+}
+
 static void the_nearest_name(void **state)
 {
 	static const char *const names[] = {"medical_burden", "income", "脱贫不稳定户", "region"};
@@ -385,7 +431,8 @@ int main(void)
 		TEST(a_comparison_of_a_host_function_is_its_own), TEST(cost_is_estimated_and_bounded),
 		TEST(long_chains_and_deep_nesting_end_in_a_fault_at_most), TEST(evaluation_survives_each_failed_allocation),
 		TEST(evaluation_takes_no_memory_from_the_system), TEST(a_trace_shows_what_was_evaluated),
-		TEST(variables_can_be_loaded_when_needed), TEST(the_nearest_name),
+		TEST(variables_can_be_loaded_when_needed), TEST(numbers_of_different_units_do_not_meet),
+		TEST(constant_zones_are_asked_for_at_compile), TEST(the_nearest_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
