@@ -13,12 +13,21 @@ static const char help[] =
 	"value is missing.  --rules: as in a rule, with its additions and refusals.  --batch reads JSON lines\n"
 	"{\"expr\": \"...\", \"let\": {\"x\": \"...\"}, \"unknown\": [\"y\"]} and writes one line each.\n";
 
-/* The expression, and a mark under the place. */
+/* The expression with a mark under the place, where it is one line; Han characters are two cells wide. */
 static void point(const char *text, size_t column, const char *message)
 {
+	if (column == 0 || strchr(text, '\n')) {
+		fprintf(stderr, "%s\n", message);
+		return;
+	}
 	fprintf(stderr, "%s\n", text);
-	for (size_t i = 1; i < column; i++)
-		fputc(' ', stderr);
+	for (size_t i = 1; i < column && *text; i++) {
+		bool wide = (unsigned char)*text >= 0xe2;
+		fputs(wide ? "\u3000" : *text == '\t' ? "\t" : " ", stderr);
+		do
+			text++;
+		while (((unsigned char)*text & 0xc0) == 0x80);
+	}
 	fprintf(stderr, "^ %s\n", message);
 }
 
@@ -102,7 +111,8 @@ static int read_arguments(int argc, char **argv, json_t *input, bool *rules, boo
 			*lines = true;
 		else if (strcmp(arg, "--let") == 0 && next && add_let(let, next))
 			i++;
-		else if (strcmp(arg, "--unknown") == 0 && next && json_array_append_new(unknown, json_string(next)) == 0)
+		else if (strcmp(arg, "--unknown") == 0 && next &&
+			 json_array_append_new(unknown, json_string(next)) == 0)
 			i++;
 		else if (strncmp(arg, "--", 2) == 0 || json_object_get(input, "expr"))
 			return usage();

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 100 };
+enum { MAX_DEPTH = 250, MAX_VALUES = 250000 }; /* of one answer: what is shared inside a value is written out */
 
 struct zone {
 	char *name;
@@ -19,6 +19,11 @@ struct evaluator {
 	bool rules;
 	struct zone *zones;
 	struct arena arena; /* of one evaluation */
+	size_t n_values;    /* written of its answer */
+	bool too_large;
+	/* the language's own functions make a value's text: */
+	struct cel_env *printer; /* of one variable, v */
+	struct cel_program *as_text, *as_base64;
 };
 
 struct first_fault { /* the first of a compilation */
@@ -36,7 +41,7 @@ struct scope {
 };
 
 /* --- time zones, by name from the system's files */
-static const struct cel_zone *read_zone(const char *name)
+static struct cel_zone *read_zone(const char *name)
 {
 	char path[300];
 	snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
@@ -66,7 +71,7 @@ static const struct cel_zone *find_zone(void *ctx, const char *name, size_t len)
 	struct zone *z = calloc(1, sizeof *z);
 	if (!z)
 		return NULL;
-	*z = (struct zone){strdup(text), (struct cel_zone *)(uintptr_t)read_zone(text), e->zones};
+	*z = (struct zone){strdup(text), read_zone(text), e->zones};
 	e->zones = z;
 	return z->zone;
 }
@@ -78,7 +83,16 @@ struct evaluator *evaluator_new(bool rules)
 		return NULL;
 	e->rules = rules;
 	arena_init(&e->arena);
-	return e;
+	e->printer = cel_env_new(&(struct cel_options){0});
+	if (e->printer) {
+		cel_env_variable(e->printer, "v", cel_type_dyn(e->printer));
+		e->as_text = cel_compile(e->printer, "string(v)", SIZE_MAX, NULL, NULL);
+		e->as_base64 = cel_compile(e->printer, "base64.encode(v)", SIZE_MAX, NULL, NULL);
+	}
+	if (e->as_text && e->as_base64)
+		return e;
+	evaluator_free(e);
+	return NULL;
 }
 
 void evaluator_free(struct evaluator *e)
@@ -91,11 +105,37 @@ void evaluator_free(struct evaluator *e)
 		cel_zone_free(z->zone);
 		free(z);
 	}
+	cel_program_free(e->as_text);
+	cel_program_free(e->as_base64);
+	cel_env_free(e->printer);
 	arena_close(&e->arena);
 	free(e);
 }
 
 /* --- values as JSON */
+static void *from_arena(void *ctx, size_t size)
+{
+	return arena_alloc(ctx, size);
+}
+
+static struct cel_value evaluate(struct evaluator *e, const struct cel_program *program, const struct cel_value *values)
+{
+	const struct cel_heap heap = {from_arena, &e->arena};
+	return cel_eval(program, &(struct cel_activation){.heap = &heap, .values = values});
+}
+
+static json_t *text_json(const char *s, size_t len)
+{
+	json_t *text = json_stringn(s, len);
+	return text ? text : json_string("\xef\xbf\xbd"); /* no valid UTF-8 */
+}
+
+static json_t *printed(struct evaluator *e, const struct cel_program *as, struct cel_value v)
+{
+	struct cel_value text = evaluate(e, as, &v);
+	return text.kind == CEL_STRING ? text_json(text.s, text.len) : json_null();
+}
+
 static json_t *typed(const char *type, json_t *value)
 {
 	return json_pack("{s:s, s:o}", "type", type, "value", value);
@@ -108,8 +148,6 @@ static json_t *double_json(double d)
 	return json_string(isnan(d) ? "NaN" : d < 0 ? "-Infinity" : "Infinity");
 }
 
-/* The text that the language's own function makes of a value: string(x), base64.encode(x). */
-static json_t *by_function(struct evaluator *e, struct cel_value v, const char *expr);
 static json_t *value_json(struct evaluator *e, struct cel_value v, int depth);
 
 static json_t *list_json(struct evaluator *e, struct cel_value v, int depth)
@@ -125,41 +163,48 @@ static json_t *map_json(struct evaluator *e, struct cel_value v, int depth)
 	json_t *list = json_array();
 	for (uint32_t i = 0; i < v.len; i++)
 		json_array_append_new(list, json_pack("[o, o]", value_json(e, v.items[2 * i], depth + 1),
-		                                      value_json(e, v.items[2 * i + 1], depth + 1)));
+						      value_json(e, v.items[2 * i + 1], depth + 1)));
 	return list;
-}
-
-static json_t *text_json(const char *s, size_t len)
-{
-	json_t *text = json_stringn(s, len);
-	return text ? text : json_string("\xef\xbf\xbd"); /* no valid UTF-8 */
 }
 
 static json_t *value_json(struct evaluator *e, struct cel_value v, int depth)
 {
-	if (depth > MAX_DEPTH)
+	e->too_large |= depth > MAX_DEPTH || ++e->n_values > MAX_VALUES;
+	if (e->too_large)
 		return json_null();
 	switch (v.kind) {
-	case CEL_NULL: return typed("null_type", json_null());
-	case CEL_BOOL: return typed("bool", json_boolean(v.b));
-	case CEL_INT: return typed("int", by_function(e, v, "string(dyn(v))"));
-	case CEL_UINT: return typed("uint", by_function(e, v, "string(dyn(v))"));
-	case CEL_DOUBLE: return typed("double", double_json(v.d));
-	case CEL_STRING: return typed("string", text_json(v.s, v.len));
-	case CEL_BYTES: return typed("bytes", by_function(e, v, "base64.encode(dyn(v))"));
-	case CEL_LIST: return typed("list", list_json(e, v, depth));
-	case CEL_MAP: return typed("map", map_json(e, v, depth));
-	case CEL_TIMESTAMP: return typed("timestamp", by_function(e, v, "string(dyn(v))"));
-	case CEL_DURATION: return typed("duration", by_function(e, v, "string(dyn(v))"));
-	case CEL_TYPE: return typed("type", json_string(cel_type_name(v.type)));
-	case CEL_OPTIONAL: return typed("optional", v.some ? value_json(e, *v.some, depth + 1) : json_null());
-	default: return json_null();
+	case CEL_NULL:
+		return typed("null_type", json_null());
+	case CEL_BOOL:
+		return typed("bool", json_boolean(v.b));
+	case CEL_INT:
+		return typed("int", printed(e, e->as_text, v));
+	case CEL_UINT:
+		return typed("uint", printed(e, e->as_text, v));
+	case CEL_DOUBLE:
+		return typed("double", double_json(v.d));
+	case CEL_STRING:
+		return typed("string", text_json(v.s, v.len));
+	case CEL_BYTES:
+		return typed("bytes", printed(e, e->as_base64, v));
+	case CEL_LIST:
+		return typed("list", list_json(e, v, depth));
+	case CEL_MAP:
+		return typed("map", map_json(e, v, depth));
+	case CEL_TIMESTAMP:
+		return typed("timestamp", printed(e, e->as_text, v));
+	case CEL_DURATION:
+		return typed("duration", printed(e, e->as_text, v));
+	case CEL_TYPE:
+		return typed("type", json_string(cel_type_name(v.type)));
+	case CEL_OPTIONAL:
+		return typed("optional", v.some ? value_json(e, *v.some, depth + 1) : json_null());
+	default:
+		return json_null();
 	}
 }
 
 /* --- compiling and evaluating */
-static void *from_arena(void *ctx, size_t size) { return arena_alloc(ctx, size); }
-
 static void first_fault(void *ctx, uint32_t pos, uint32_t len, const char *message)
 {
 	struct first_fault *fault = ctx;
@@ -173,33 +218,17 @@ static void first_fault(void *ctx, uint32_t pos, uint32_t len, const char *messa
 
 static struct cel_env *new_env(struct evaluator *e, bool dynamic)
 {
-	struct cel_env *env = cel_env_new(&(struct cel_options){
-		.mixed_arithmetic = e->rules, .refuse_int_division = e->rules, .refuse_utc_getters = e->rules,
-		.has_name = e->rules, .list_sum = e->rules, .dynamic = dynamic, .zone = find_zone, .zone_ctx = e});
+	struct cel_env *env = cel_env_new(&(struct cel_options){.mixed_arithmetic = e->rules,
+								.refuse_int_division = e->rules,
+								.refuse_utc_getters = e->rules,
+								.has_name = e->rules,
+								.list_sum = e->rules,
+								.dynamic = dynamic,
+								.zone = find_zone,
+								.zone_ctx = e});
 	if (env && e->rules)
 		engine_declare_functions(env);
 	return env;
-}
-
-static struct cel_value evaluate(struct evaluator *e, const struct cel_program *program, const struct cel_value *values)
-{
-	const struct cel_heap heap = {from_arena, &e->arena};
-	return cel_eval(program, &(struct cel_activation){.heap = &heap, .values = values});
-}
-
-static json_t *by_function(struct evaluator *e, struct cel_value v, const char *expr)
-{
-	struct cel_env *env = cel_env_new(&(struct cel_options){0});
-	json_t *text = NULL;
-	if (env) {
-		cel_env_variable(env, "v", cel_type_dyn(env));
-		struct cel_program *program = cel_compile(env, expr, SIZE_MAX, NULL, NULL);
-		struct cel_value r = program ? evaluate(e, program, &v) : cel_null();
-		text = r.kind == CEL_STRING ? text_json(r.s, r.len) : NULL;
-		cel_program_free(program);
-	}
-	cel_env_free(env);
-	return text ? text : json_null();
 }
 
 json_t *error_json(const char *text, size_t column)
@@ -236,7 +265,7 @@ static json_t *unknown_json(const struct cel_problem *problem)
 
 /* --- the variables */
 static struct cel_value let_value(struct evaluator *e, struct scope *scope, const char *text, size_t len,
-                                  const struct cel_type **type, struct first_fault *fault)
+				  const struct cel_type **type, struct first_fault *fault)
 {
 	struct cel_program *program = cel_compile(scope->env, text, len, first_fault, fault);
 	if (!program)
@@ -264,20 +293,24 @@ static json_t *read_scope(struct evaluator *e, const json_t *input, struct scope
 	scope->programs = calloc(n + 1, sizeof *scope->programs);
 	if (!scope->env || !scope->values || !scope->programs)
 		return error_json("no memory is left", 0);
-	json_object_foreach(let, name, item) {
+	json_object_foreach(let, name, item)
+	{
 		struct first_fault fault = {.any = false};
 		const struct cel_type *type = cel_type_dyn(scope->env);
 		if (!json_is_string(item))
 			return error_json("`let` holds expressions as strings", 0);
-		struct cel_value v = let_value(e, scope, json_string_value(item), json_string_length(item), &type, &fault);
+		struct cel_value v =
+			let_value(e, scope, json_string_value(item), json_string_length(item), &type, &fault);
 		if (fault.any) {
 			char text[700];
 			snprintf(text, sizeof text, "let %.100s: %s", name, fault.text);
-			return error_json(text, column_of(json_string_value(item), json_string_length(item), fault.pos));
+			return error_json(text,
+					  column_of(json_string_value(item), json_string_length(item), fault.pos));
 		}
 		set(scope, name, type, v);
 	}
-	json_array_foreach(unknown, i, item) {
+	json_array_foreach(unknown, i, item)
+	{
 		if (!json_is_string(item))
 			return error_json("`unknown` holds names", 0);
 		set(scope, json_string_value(item), cel_type_dyn(scope->env), cel_unknown(NULL));
@@ -291,10 +324,17 @@ static json_t *result_json(struct evaluator *e, struct cel_value v, const char *
 		return unknown_json(v.problem);
 	if (v.kind == CEL_ERROR)
 		return error_json(v.problem->text, column_of(text, len, v.problem->pos));
-	return value_json(e, v, 0);
+	e->n_values = 0;
+	e->too_large = false;
+	json_t *out = value_json(e, v, 0);
+	if (!e->too_large)
+		return out;
+	json_decref(out);
+	return error_json("the value is too large to be written", 0);
 }
 
-static json_t *evaluate_in(struct evaluator *e, struct scope *scope, const char *text, size_t len, struct first_fault *fault)
+static json_t *evaluate_in(struct evaluator *e, struct scope *scope, const char *text, size_t len,
+			   struct first_fault *fault)
 {
 	struct cel_program *program = cel_compile(scope->env, text, len, first_fault, fault);
 	json_t *out = NULL;

@@ -21,8 +21,21 @@
 #include <stdint.h>
 
 enum cel_kind {
-	CEL_UNKNOWN, CEL_ERROR, CEL_NULL, CEL_BOOL, CEL_INT, CEL_UINT, CEL_DOUBLE, CEL_STRING, CEL_BYTES,
-	CEL_LIST, CEL_MAP, CEL_TIMESTAMP, CEL_DURATION, CEL_TYPE, CEL_OPTIONAL
+	CEL_UNKNOWN,
+	CEL_ERROR,
+	CEL_NULL,
+	CEL_BOOL,
+	CEL_INT,
+	CEL_UINT,
+	CEL_DOUBLE,
+	CEL_STRING,
+	CEL_BYTES,
+	CEL_LIST,
+	CEL_MAP,
+	CEL_TIMESTAMP,
+	CEL_DURATION,
+	CEL_TYPE,
+	CEL_OPTIONAL
 };
 
 /* One value, 16 bytes.  A record (a map with declared fields) is a CEL_MAP with sub == CEL_SUB_RECORD. */
@@ -40,11 +53,11 @@ struct cel_value {
 		int64_t i; /* int; timestamp, duration: whole seconds, rounded down */
 		uint64_t u;
 		double d;
-		const char *s;                    /* string (UTF-8), bytes; not terminated */
-		const struct cel_value *items;    /* list: len values; map: len pairs key, value */
-		const struct cel_record *record;  /* map, sub record */
-		const struct cel_type *type;      /* type */
-		const struct cel_value *some;     /* optional: NULL is none */
+		const char *s;                     /* string (UTF-8), bytes; not terminated */
+		const struct cel_value *items;     /* list: len values; map: len pairs key, value */
+		const struct cel_record *record;   /* map, sub record */
+		const struct cel_type *type;       /* type */
+		const struct cel_value *some;      /* optional: NULL is none */
 		const struct cel_problem *problem; /* error, unknown: why; may be NULL for unknown */
 	};
 };
@@ -85,12 +98,13 @@ struct cel_options {
 	bool refuse_int_division; /* int / int is a fault ("drops the remainder; write double(a) / b") */
 	bool refuse_utc_getters;  /* getMonth() and its like need a time zone */
 	bool has_name;            /* has(x) of a bare variable: is it known? */
-	bool dynamic;             /* no check: faults of types and names are errors of evaluation, where they are needed */
-	bool list_sum;            /* list.sum(): of ints, uints, doubles (mixed become double) or durations; empty: 0 */
-	uint64_t cost_limit;      /* at compile: a larger static estimate is a fault; 0: no limit */
-	const struct cel_zone *(*zone)(void *ctx, const char *name, size_t len); /* IANA zone by name, NULL: no such;
-	                                                                             NULL hook: UTC and +08:00 only; a name
-	                                                                             that is constant is asked for at compile */
+	bool dynamic;        /* no check: faults of types and names are errors of evaluation, where they are needed */
+	bool list_sum;       /* list.sum(): of ints, uints, doubles (mixed become double) or durations; empty: 0 */
+	uint64_t cost_limit; /* at compile: a larger static estimate is a fault; 0: no limit */
+	const struct cel_zone *(*zone)(void *ctx, const char *name,
+				       size_t len); /* IANA zone by name, NULL: no such;
+							NULL hook: UTC and +08:00 only; a name
+							that is constant is asked for at compile */
 	void *zone_ctx;
 };
 
@@ -119,8 +133,8 @@ const struct cel_type *cel_type_record(struct cel_env *env, const char *name, co
 /* An int or a double that is counted in a unit ("yuan/month").  Comparing, adding or subtracting two of different units
  * is a fault; a number without a unit fits any; times or through a number without one it keeps its unit. */
 const struct cel_type *cel_type_with_unit(struct cel_env *env, const struct cel_type *number, const char *unit);
-const char *cel_type_unit(const struct cel_type *type); /* NULL: none */
-const char *cel_type_name(const struct cel_type *type); /* "list(int)"; lives as long as the env */
+const char *cel_type_unit(const struct cel_type *type);   /* NULL: none */
+const char *cel_type_name(const struct cel_type *type);   /* "list(int)"; lives as long as the env */
 enum cel_kind cel_type_kind(const struct cel_type *type); /* dyn: CEL_UNKNOWN */
 
 /* Declares a variable, also a qualified one ("threshold.medical_burden"), and returns its index, counted from 0 in
@@ -141,7 +155,7 @@ typedef struct cel_value cel_function(const struct cel_call *call, const struct 
  * It lets a host learn when a comparison of a function of time will change. */
 enum cel_compare { CEL_LT, CEL_LE, CEL_GE, CEL_GT, CEL_EQ, CEL_NE };
 typedef struct cel_value cel_comparison(const struct cel_call *call, const struct cel_value *args, size_t n,
-                                        enum cel_compare op, struct cel_value other);
+					enum cel_compare op, struct cel_value other);
 struct cel_declaration {
 	const char *name;
 	bool method; /* x.f(y): args[0] is x */
@@ -160,7 +174,7 @@ typedef void cel_fault(void *ctx, uint32_t pos, uint32_t len, const char *messag
 struct cel_program *cel_compile(struct cel_env *env, const char *text, size_t len, cel_fault *fault, void *fault_ctx);
 void cel_program_free(struct cel_program *program);
 const struct cel_type *cel_program_type(const struct cel_program *program);
-uint64_t cel_program_cost(const struct cel_program *program);   /* static upper estimate, in steps, sizes assumed */
+uint64_t cel_program_cost(const struct cel_program *program);    /* static upper estimate, in steps, sizes assumed */
 const char *cel_program_text(const struct cel_program *program); /* terminated copy */
 /* The variables that it may read, as indexes, ascending and without repeats. */
 const uint32_t *cel_program_variables(const struct cel_program *program, size_t *n);
@@ -183,14 +197,29 @@ struct cel_value cel_eval(const struct cel_program *program, const struct cel_ac
 /* As cel_eval, and calls seen for each sub-expression that was evaluated, innermost first, with its place. */
 typedef void cel_seen(void *ctx, uint32_t pos, uint32_t len, struct cel_value value);
 struct cel_value cel_trace(const struct cel_program *program, const struct cel_activation *activation, cel_seen *seen,
-                           void *seen_ctx);
+			   void *seen_ctx);
 
 /* --- values */
-static inline struct cel_value cel_null(void) { return (struct cel_value){.kind = CEL_NULL}; }
-static inline struct cel_value cel_bool(bool b) { return (struct cel_value){.kind = CEL_BOOL, .i = b}; }
-static inline struct cel_value cel_int(int64_t i) { return (struct cel_value){.kind = CEL_INT, .i = i}; }
-static inline struct cel_value cel_uint(uint64_t u) { return (struct cel_value){.kind = CEL_UINT, .u = u}; }
-static inline struct cel_value cel_double(double d) { return (struct cel_value){.kind = CEL_DOUBLE, .d = d}; }
+static inline struct cel_value cel_null(void)
+{
+	return (struct cel_value){.kind = CEL_NULL};
+}
+static inline struct cel_value cel_bool(bool b)
+{
+	return (struct cel_value){.kind = CEL_BOOL, .i = b};
+}
+static inline struct cel_value cel_int(int64_t i)
+{
+	return (struct cel_value){.kind = CEL_INT, .i = i};
+}
+static inline struct cel_value cel_uint(uint64_t u)
+{
+	return (struct cel_value){.kind = CEL_UINT, .u = u};
+}
+static inline struct cel_value cel_double(double d)
+{
+	return (struct cel_value){.kind = CEL_DOUBLE, .d = d};
+}
 static inline struct cel_value cel_string(const char *s, size_t len)
 {
 	return (struct cel_value){.kind = CEL_STRING, .len = (uint32_t)len, .s = s};

@@ -27,7 +27,10 @@ void cel_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned 
 	*year = y + era * 400 + (*month <= 2);
 }
 
-bool cel_timestamp_fits(int64_t seconds) { return seconds >= INT64_C(-62135596800) && seconds <= INT64_C(253402300799); }
+bool cel_timestamp_fits(int64_t seconds)
+{
+	return seconds >= INT64_C(-62135596800) && seconds <= INT64_C(253402300799);
+}
 
 bool cel_duration_fits(int64_t seconds, uint32_t nanos)
 {
@@ -37,7 +40,8 @@ bool cel_duration_fits(int64_t seconds, uint32_t nanos)
 		return !__builtin_mul_overflow(seconds, (int64_t)NANOS, &total) &&
 		       !__builtin_sub_overflow(total, (int64_t)NANOS - nanos, &total);
 	}
-	return !__builtin_mul_overflow(seconds, (int64_t)NANOS, &total) && !__builtin_add_overflow(total, (int64_t)nanos, &total);
+	return !__builtin_mul_overflow(seconds, (int64_t)NANOS, &total) &&
+	       !__builtin_add_overflow(total, (int64_t)nanos, &total);
 }
 
 bool cel_time_add(struct cel_value a, struct cel_value b, bool minus, int kind, struct cel_value *sum)
@@ -53,7 +57,8 @@ bool cel_time_add(struct cel_value a, struct cel_value b, bool minus, int kind, 
 	}
 	*sum = cel_timestamp(seconds, (uint32_t)nanos);
 	sum->kind = (uint8_t)kind;
-	return !over && (kind == CEL_TIMESTAMP ? cel_timestamp_fits(seconds) : cel_duration_fits(seconds, (uint32_t)nanos));
+	return !over &&
+	       (kind == CEL_TIMESTAMP ? cel_timestamp_fits(seconds) : cel_duration_fits(seconds, (uint32_t)nanos));
 }
 
 /* --- reading */
@@ -83,7 +88,10 @@ static bool letter(struct reader *r, const char *any)
 	return true;
 }
 
-static void must(struct reader *r, const char *any) { r->fine &= letter(r, any); }
+static void must(struct reader *r, const char *any)
+{
+	r->fine &= letter(r, any);
+}
 
 static uint32_t fraction(struct reader *r)
 {
@@ -125,8 +133,8 @@ bool cel_parse_timestamp(const char *s, size_t len, int64_t *seconds, uint32_t *
 		r.fine &= hours <= 23 && minutes <= 59;
 		offset = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
 	}
-	if (!r.fine || r.s != r.end || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
-	    minute > 59 || second > 59)
+	if (!r.fine || r.s != r.end || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) ||
+	    hour > 23 || minute > 59 || second > 59)
 		return false;
 	*seconds = cel_days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
 	return true;
@@ -135,9 +143,18 @@ bool cel_parse_timestamp(const char *s, size_t len, int64_t *seconds, uint32_t *
 /* One number and unit, added to *total (nanoseconds, of one sign). */
 static bool duration_part(struct reader *r, __int128 *total)
 {
-	static const struct { const char *name; int64_t nanos; } units[] = {
-		{"ns", 1}, {"us", 1000}, {"µs", 1000}, {"μs", 1000}, {"ms", 1000000}, {"s", NANOS},
-		{"m", INT64_C(60) * NANOS}, {"h", INT64_C(3600) * NANOS},
+	static const struct {
+		const char *name;
+		int64_t nanos;
+	} units[] = {
+		{"ns", 1},
+		{"us", 1000},
+		{"µs", 1000},
+		{"μs", 1000},
+		{"ms", 1000000},
+		{"s", NANOS},
+		{"m", INT64_C(60) * NANOS},
+		{"h", INT64_C(3600) * NANOS},
 	};
 	__int128 whole = 0, part = 0, scale = 1;
 	const char *start = r->s;

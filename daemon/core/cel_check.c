@@ -22,7 +22,10 @@ void cel_wrong(struct checker *k, struct node *node, uint32_t pos, uint32_t len,
 		cel_fault_at(k->c, pos, len, "%s", text);
 }
 
-const struct cel_type *cel_basic(const struct checker *k, int kind) { return k->env->basic[kind]; }
+const struct cel_type *cel_basic(const struct checker *k, int kind)
+{
+	return k->env->basic[kind];
+}
 
 /* --- names */
 static struct local *find_local(const struct checker *k, const char *name)
@@ -33,7 +36,10 @@ static struct local *find_local(const struct checker *k, const char *name)
 	return NULL;
 }
 
-bool cel_is_local(const struct checker *k, const char *name) { return find_local(k, name) != NULL; }
+bool cel_is_local(const struct checker *k, const char *name)
+{
+	return find_local(k, name) != NULL;
+}
 
 static struct local *cel_push(struct checker *k, const char *name, const struct cel_type *type)
 {
@@ -60,7 +66,8 @@ static void unknown_name(struct checker *k, struct node *node, const char *name)
 	for (uint32_t i = 0; i < k->env->n_variables; i++)
 		names[n++] = k->env->variables[i].name;
 	const char *near = cel_nearest(name, names, n);
-	cel_wrong(k, node, node->pos, node->len, near ? "there is no `%s`; nearest: `%s`" : "there is no `%s`", name, near);
+	cel_wrong(k, node, node->pos, node->len, near ? "there is no `%s`; nearest: `%s`" : "there is no `%s`", name,
+		  near);
 }
 
 static void check_ident(struct checker *k, struct node *node)
@@ -129,8 +136,8 @@ static bool unknown_member(struct checker *k, struct node *node)
 	if (!n)
 		return false;
 	const char *near = cel_nearest(dot + 1, names, n);
-	cel_wrong(k, node, node->mark, node->mark_len, near ? "there is no `%s`; nearest: `%.*s%s`" : "there is no `%s`", path,
-	      (int)len, path, near);
+	cel_wrong(k, node, node->mark, node->mark_len,
+		  near ? "there is no `%s`; nearest: `%.*s%s`" : "there is no `%s`", path, (int)len, path, near);
 	return true;
 }
 
@@ -148,14 +155,16 @@ static const struct cel_type *field_type(struct checker *k, struct node *node, c
 		for (size_t j = 0; j < of->n; j++)
 			names[j] = of->fields[j].name;
 		const char *near = cel_nearest(node->name, names, of->n);
-		cel_wrong(k, node, node->mark, node->mark_len, near ? "`%s` has no field '%s'; nearest: '%s'" : "`%s` has no field '%s'",
-		      of->name, node->name, near);
+		cel_wrong(k, node, node->mark, node->mark_len,
+			  near ? "`%s` has no field '%s'; nearest: '%s'" : "`%s` has no field '%s'", of->name,
+			  node->name, near);
 		return cel_basic(k, TYPE_DYN);
 	}
 	if (of->kind == CEL_MAP) {
 		if (!cel_type_fits(of->a, cel_basic(k, CEL_STRING)))
-			cel_wrong(k, node, node->mark, node->mark_len, "the keys of %s are no names; write ['%s'] or another key",
-			      cel_type_name(of), node->name);
+			cel_wrong(k, node, node->mark, node->mark_len,
+				  "the keys of %s are no names; write ['%s'] or another key", cel_type_name(of),
+				  node->name);
 		return of->b;
 	}
 	cel_wrong(k, node, node->mark, node->mark_len, "%s has no fields, so no '%s'", cel_type_name(of), node->name);
@@ -190,10 +199,12 @@ static void check_index(struct checker *k, struct node *node)
 	struct node *on = node->kids[0], *key = node->kids[1];
 	cel_check_node(k, on);
 	cel_check_node(k, key);
-	const struct cel_type *of = on->type->kind == CEL_OPTIONAL ? on->type->a : on->type, *type = cel_basic(k, TYPE_DYN);
+	const struct cel_type *of = on->type->kind == CEL_OPTIONAL ? on->type->a : on->type,
+			      *type = cel_basic(k, TYPE_DYN);
 	if (of->kind == CEL_LIST) {
 		if (!cel_type_loose(key->type) && key->type->kind != CEL_INT)
-			cel_wrong(k, node, key->pos, key->len, "a list is indexed by int, not by %s", cel_type_name(key->type));
+			cel_wrong(k, node, key->pos, key->len, "a list is indexed by int, not by %s",
+				  cel_type_name(key->type));
 		type = of->a;
 	} else if (of->fields && key->kind == N_LITERAL && key->value.kind == CEL_STRING) {
 		node->name = cel_take_text(k->c, key->value.s, key->value.len);
@@ -202,8 +213,8 @@ static void check_index(struct checker *k, struct node *node)
 		type = field_type(k, node, of);
 	} else if (of->kind == CEL_MAP) {
 		if (!cel_type_fits(of->a, key->type) && !(cel_type_number(of->a) && cel_type_number(key->type)))
-			cel_wrong(k, node, key->pos, key->len, "the keys of %s are %s, not %s", cel_type_name(of), cel_type_name(of->a),
-			      cel_type_name(key->type));
+			cel_wrong(k, node, key->pos, key->len, "the keys of %s are %s, not %s", cel_type_name(of),
+				  cel_type_name(of->a), cel_type_name(key->type));
 		type = of->b;
 	} else if (!cel_type_loose(of)) {
 		cel_wrong(k, node, node->mark, node->mark_len, "%s can't be indexed", cel_type_name(of));
@@ -219,7 +230,8 @@ static void check_optional(struct checker *k, struct node *node, struct node *ki
 	if (kid->type->kind == CEL_OPTIONAL)
 		*type = kid->type->a;
 	else if (!cel_type_loose(kid->type))
-		cel_wrong(k, node, kid->pos, kid->len, "after ? an optional is wanted, not %s", cel_type_name(kid->type));
+		cel_wrong(k, node, kid->pos, kid->len, "after ? an optional is wanted, not %s",
+			  cel_type_name(kid->type));
 	else
 		*type = cel_basic(k, TYPE_DYN);
 }
@@ -249,8 +261,10 @@ static void check_map(struct checker *k, struct node *node)
 		if (node->optionals && node->optionals[i])
 			check_optional(k, node, pair[1], &type);
 		int kind = pair[0]->type->kind;
-		if (!cel_type_loose(pair[0]->type) && kind != CEL_BOOL && kind != CEL_INT && kind != CEL_UINT && kind != CEL_STRING)
-			cel_wrong(k, node, pair[0]->pos, pair[0]->len, "a map's key can't be %s", cel_type_name(pair[0]->type));
+		if (!cel_type_loose(pair[0]->type) && kind != CEL_BOOL && kind != CEL_INT && kind != CEL_UINT &&
+		    kind != CEL_STRING)
+			cel_wrong(k, node, pair[0]->pos, pair[0]->len, "a map's key can't be %s",
+				  cel_type_name(pair[0]->type));
 		key = cel_type_join(k->env, key, pair[0]->type);
 		value = cel_type_join(k->env, value, type);
 	}
@@ -287,8 +301,9 @@ static void check_cond(struct checker *k, struct node *node)
 	if (cel_type_fits(yes->type, no->type))
 		node->type = cel_type_join(k->env, yes->type, no->type);
 	else
-		cel_wrong(k, node, node->mark, node->mark_len, "both sides of : must have one type; these are %s and %s",
-		      cel_type_name(yes->type), cel_type_name(no->type));
+		cel_wrong(k, node, node->mark, node->mark_len,
+			  "both sides of : must have one type; these are %s and %s", cel_type_name(yes->type),
+			  cel_type_name(no->type));
 }
 
 /* The types of what a loop's names stand for. */
@@ -305,7 +320,7 @@ static void range_types(struct checker *k, struct node *node, const struct cel_t
 		out[1] = range->type->b;
 	} else if (!cel_type_loose(range->type)) {
 		cel_wrong(k, node, range->pos, range->len, "%s() goes over a list or a map, not over %s", node->name,
-		      cel_type_name(range->type));
+			  cel_type_name(range->type));
 	}
 }
 
@@ -338,15 +353,24 @@ static void check_loop(struct checker *k, struct node *node)
 		wants_bool(k, node, body, loop_name(k, node));
 	if (node->op == LOOP_ENTRIES && body->type->kind != CEL_MAP && !cel_type_loose(body->type))
 		cel_wrong(k, node, body->pos, body->len, "%s() wants a map of one entry, this is %s", node->name,
-		      cel_type_name(body->type));
+			  cel_type_name(body->type));
 	if (node->faulty)
 		return;
 	switch (node->op) {
-	case LOOP_FILTER: node->type = cel_type_list(k->env, types[0]); break;
-	case LOOP_LIST: node->type = cel_type_list(k->env, body->type); break;
-	case LOOP_MAP: node->type = cel_type_map(k->env, types[0], body->type); break;
-	case LOOP_ENTRIES: node->type = cel_type_loose(body->type) ? cel_basic(k, CEL_MAP) : body->type; break;
-	default: node->type = cel_basic(k, CEL_BOOL);
+	case LOOP_FILTER:
+		node->type = cel_type_list(k->env, types[0]);
+		break;
+	case LOOP_LIST:
+		node->type = cel_type_list(k->env, body->type);
+		break;
+	case LOOP_MAP:
+		node->type = cel_type_map(k->env, types[0], body->type);
+		break;
+	case LOOP_ENTRIES:
+		node->type = cel_type_loose(body->type) ? cel_basic(k, CEL_MAP) : body->type;
+		break;
+	default:
+		node->type = cel_basic(k, CEL_BOOL);
 	}
 }
 
@@ -366,13 +390,16 @@ static void check_optmap(struct checker *k, struct node *node)
 	cel_check_node(k, target);
 	if (target->type->kind != CEL_OPTIONAL && !cel_type_loose(target->type))
 		cel_wrong(k, node, target->pos, target->len, "%s() is asked of an optional, not of %s", node->name,
-		      cel_type_name(target->type));
+			  cel_type_name(target->type));
 	struct local *outer = k->locals;
-	node->variable = cel_push(k, node->vars[0], target->type->kind == CEL_OPTIONAL ? target->type->a : cel_basic(k, TYPE_DYN))->id;
+	node->variable = cel_push(k, node->vars[0],
+				  target->type->kind == CEL_OPTIONAL ? target->type->a : cel_basic(k, TYPE_DYN))
+				 ->id;
 	cel_check_node(k, body);
 	k->locals = outer;
 	if (node->optional && body->type->kind != CEL_OPTIONAL && !cel_type_loose(body->type))
-		cel_wrong(k, node, body->pos, body->len, "optFlatMap() wants an optional here, this is %s", cel_type_name(body->type));
+		cel_wrong(k, node, body->pos, body->len, "optFlatMap() wants an optional here, this is %s",
+			  cel_type_name(body->type));
 	if (!node->faulty)
 		node->type = node->optional ? body->type : cel_type_optional(k->env, body->type);
 }
@@ -383,15 +410,20 @@ static void check_known(struct checker *k, struct node *node)
 	node->type = cel_basic(k, CEL_BOOL);
 }
 
-static void check_literal(struct checker *k, struct node *node) { node->type = cel_basic(k, node->value.kind); }
+static void check_literal(struct checker *k, struct node *node)
+{
+	node->type = cel_basic(k, node->value.kind);
+}
 
 void cel_check_node(struct checker *k, struct node *node)
 {
 	static void (*const checks[])(struct checker *, struct node *) = {
-		[N_LITERAL] = check_literal, [N_IDENT] = check_ident, [N_SELECT] = check_select, [N_INDEX] = check_index,
-		[N_CALL] = cel_check_call, [N_UNARY] = cel_check_unary, [N_BINARY] = cel_check_binary, [N_AND] = check_logic,
-		[N_OR] = check_logic, [N_COND] = check_cond, [N_LIST] = check_list, [N_MAP] = check_map, [N_LOOP] = check_loop,
-		[N_BIND] = check_bind, [N_OPTMAP] = check_optmap, [N_KNOWN] = check_known,
+		[N_LITERAL] = check_literal,   [N_IDENT] = check_ident,   [N_SELECT] = check_select,
+		[N_INDEX] = check_index,       [N_CALL] = cel_check_call, [N_UNARY] = cel_check_unary,
+		[N_BINARY] = cel_check_binary, [N_AND] = check_logic,     [N_OR] = check_logic,
+		[N_COND] = check_cond,         [N_LIST] = check_list,     [N_MAP] = check_map,
+		[N_LOOP] = check_loop,         [N_BIND] = check_bind,     [N_OPTMAP] = check_optmap,
+		[N_KNOWN] = check_known,
 	};
 	checks[node->kind](k, node);
 }

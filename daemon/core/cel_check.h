@@ -25,7 +25,7 @@ void cel_check_binary(struct checker *k, struct node *node);
 void cel_mix(struct checker *k, struct node *a, struct node *b);
 /* Reports a fault of the node, once; in a dynamic env it is kept as the node's message instead. */
 __attribute__((format(printf, 5, 6))) void cel_wrong(struct checker *k, struct node *node, uint32_t pos, uint32_t len,
-                                                  const char *format, ...);
+						     const char *format, ...);
 const struct cel_type *cel_basic(const struct checker *k, int kind);
 bool cel_is_local(const struct checker *k, const char *name);
 #endif

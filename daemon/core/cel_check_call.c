@@ -6,22 +6,43 @@
 
 /* --- operators */
 static const char *const verbs[T_KINDS] = {
-	[T_PLUS] = "add %s and %s", [T_MINUS] = "take %2$s from %1$s", [T_STAR] = "multiply %s by %s",
-	[T_SLASH] = "divide %s by %s", [T_PERCENT] = "take the remainder of %s by %s",
+	[T_PLUS] = "add %s and %s",
+	[T_MINUS] = "take %2$s from %1$s",
+	[T_STAR] = "multiply %s by %s",
+	[T_SLASH] = "divide %s by %s",
+	[T_PERCENT] = "take the remainder of %s by %s",
 };
 
 static const struct {
 	uint8_t op, left, right, result;
 } arithmetics[] = {
-#define NUMBERS(op) {op, CEL_INT, CEL_INT, CEL_INT}, {op, CEL_UINT, CEL_UINT, CEL_UINT}
-#define DOUBLES(op) {op, CEL_DOUBLE, CEL_DOUBLE, CEL_DOUBLE}
-	NUMBERS(T_PLUS), NUMBERS(T_MINUS), NUMBERS(T_STAR), NUMBERS(T_SLASH), NUMBERS(T_PERCENT),
-	DOUBLES(T_PLUS), DOUBLES(T_MINUS), DOUBLES(T_STAR), DOUBLES(T_SLASH),
-	{T_PLUS, CEL_STRING, CEL_STRING, CEL_STRING}, {T_PLUS, CEL_BYTES, CEL_BYTES, CEL_BYTES},
+#define NUMBERS(op)                              \
+	{op, CEL_INT, CEL_INT, CEL_INT},         \
+	{                                        \
+		op, CEL_UINT, CEL_UINT, CEL_UINT \
+	}
+#define DOUBLES(op)                                    \
+	{                                              \
+		op, CEL_DOUBLE, CEL_DOUBLE, CEL_DOUBLE \
+	}
+	NUMBERS(T_PLUS),
+	NUMBERS(T_MINUS),
+	NUMBERS(T_STAR),
+	NUMBERS(T_SLASH),
+	NUMBERS(T_PERCENT),
+	DOUBLES(T_PLUS),
+	DOUBLES(T_MINUS),
+	DOUBLES(T_STAR),
+	DOUBLES(T_SLASH),
+	{T_PLUS, CEL_STRING, CEL_STRING, CEL_STRING},
+	{T_PLUS, CEL_BYTES, CEL_BYTES, CEL_BYTES},
 	{T_PLUS, CEL_LIST, CEL_LIST, CEL_LIST},
-	{T_PLUS, CEL_TIMESTAMP, CEL_DURATION, CEL_TIMESTAMP}, {T_PLUS, CEL_DURATION, CEL_TIMESTAMP, CEL_TIMESTAMP},
-	{T_PLUS, CEL_DURATION, CEL_DURATION, CEL_DURATION}, {T_MINUS, CEL_TIMESTAMP, CEL_TIMESTAMP, CEL_DURATION},
-	{T_MINUS, CEL_TIMESTAMP, CEL_DURATION, CEL_TIMESTAMP}, {T_MINUS, CEL_DURATION, CEL_DURATION, CEL_DURATION},
+	{T_PLUS, CEL_TIMESTAMP, CEL_DURATION, CEL_TIMESTAMP},
+	{T_PLUS, CEL_DURATION, CEL_TIMESTAMP, CEL_TIMESTAMP},
+	{T_PLUS, CEL_DURATION, CEL_DURATION, CEL_DURATION},
+	{T_MINUS, CEL_TIMESTAMP, CEL_TIMESTAMP, CEL_DURATION},
+	{T_MINUS, CEL_TIMESTAMP, CEL_DURATION, CEL_TIMESTAMP},
+	{T_MINUS, CEL_DURATION, CEL_DURATION, CEL_DURATION},
 #undef NUMBERS
 #undef DOUBLES
 };
@@ -38,9 +59,9 @@ void cel_mix(struct checker *k, struct node *a, struct node *b)
 {
 	if (!k->env->options.mixed_arithmetic)
 		return;
-	struct node *whole = a->type->kind == CEL_INT && b->type->kind == CEL_DOUBLE ? a
-	                   : b->type->kind == CEL_INT && a->type->kind == CEL_DOUBLE ? b
-	                                                                             : NULL;
+	struct node *whole = a->type->kind == CEL_INT && b->type->kind == CEL_DOUBLE   ? a
+			     : b->type->kind == CEL_INT && a->type->kind == CEL_DOUBLE ? b
+										       : NULL;
 	if (whole) {
 		to_double(whole);
 		whole->type = cel_type_with_unit(k->env, cel_basic(k, CEL_DOUBLE), whole->type->unit);
@@ -76,9 +97,10 @@ static void check_arithmetic(struct checker *k, struct node *node)
 	if (node->op == T_SLASH && a->type->kind == CEL_INT && b->type->kind == CEL_INT &&
 	    k->env->options.refuse_int_division) {
 		int len = a->len < 40 ? (int)a->len : 0;
-		cel_wrong(k, node, node->mark, node->mark_len, "int / int drops the remainder; write `double(%.*s) / %.*s`",
-		      len ? len : 1, len ? k->c->text + a->pos : "a", b->len < 40 ? (int)b->len : 1,
-		      b->len < 40 ? k->c->text + b->pos : "b");
+		cel_wrong(k, node, node->mark, node->mark_len,
+			  "int / int drops the remainder; write `double(%.*s) / %.*s`", len ? len : 1,
+			  len ? k->c->text + a->pos : "a", b->len < 40 ? (int)b->len : 1,
+			  b->len < 40 ? k->c->text + b->pos : "b");
 		return;
 	}
 	int found = 0, result = TYPE_DYN;
@@ -98,7 +120,8 @@ static void check_arithmetic(struct checker *k, struct node *node)
 	} else {
 		bool mixed = k->env->options.mixed_arithmetic && (cel_type_loose(a->type) || cel_type_loose(b->type));
 		node->type = cel_basic(k, mixed && result <= CEL_DOUBLE ? TYPE_DYN : result);
-		if (node->op == T_STAR || node->op == T_SLASH || same_unit(k, node, node->op == T_PLUS ? "add" : "subtract"))
+		if (node->op == T_STAR || node->op == T_SLASH ||
+		    same_unit(k, node, node->op == T_PLUS ? "add" : "subtract"))
 			node->type = with_unit(k, node, node->type);
 	}
 }
@@ -113,8 +136,9 @@ static void check_word(struct checker *k, struct node *node, const struct node *
 		if (strcmp(of->type->words[i], word) == 0)
 			return;
 	const char *near = cel_nearest(word, of->type->words, of->type->n);
-	cel_wrong(k, node, literal->pos, literal->len, near ? "`%s` has no value '%s'; nearest: '%s'" : "`%s` has no value '%s'",
-	      of->type->name, word, near);
+	cel_wrong(k, node, literal->pos, literal->len,
+		  near ? "`%s` has no value '%s'; nearest: '%s'" : "`%s` has no value '%s'", of->type->name, word,
+		  near);
 }
 
 /* Numbers of all types can be compared, also as elements. */
@@ -132,7 +156,8 @@ static void check_equality(struct checker *k, struct node *node)
 	if (!comparable(a->type, b->type)) {
 		bool null = a->type->kind == CEL_NULL || b->type->kind == CEL_NULL;
 		cel_wrong(k, node, node->mark, node->mark_len, "%s and %s are never equal%s", cel_type_name(a->type),
-		      cel_type_name(b->type), null && k->env->options.has_name ? "; has() asks whether a value is there" : "");
+			  cel_type_name(b->type),
+			  null && k->env->options.has_name ? "; has() asks whether a value is there" : "");
 		return;
 	}
 	if (!same_unit(k, node, "compare"))
@@ -145,11 +170,13 @@ static void check_order(struct checker *k, struct node *node)
 {
 	const struct cel_type *a = node->kids[0]->type, *b = node->kids[1]->type;
 	static const bool ordered[TYPE_KINDS] = {
-		[TYPE_DYN] = true, [TYPE_FREE] = true, [CEL_BOOL] = true, [CEL_INT] = true, [CEL_UINT] = true, [CEL_DOUBLE] = true,
-		[CEL_STRING] = true, [CEL_BYTES] = true, [CEL_TIMESTAMP] = true, [CEL_DURATION] = true,
+		[TYPE_DYN] = true,      [TYPE_FREE] = true,    [CEL_BOOL] = true,   [CEL_INT] = true,
+		[CEL_UINT] = true,      [CEL_DOUBLE] = true,   [CEL_STRING] = true, [CEL_BYTES] = true,
+		[CEL_TIMESTAMP] = true, [CEL_DURATION] = true,
 	};
 	if (!ordered[a->kind] || !ordered[b->kind] || !comparable(a, b))
-		cel_wrong(k, node, node->mark, node->mark_len, "can't compare %s with %s", cel_type_name(a), cel_type_name(b));
+		cel_wrong(k, node, node->mark, node->mark_len, "can't compare %s with %s", cel_type_name(a),
+			  cel_type_name(b));
 	else
 		same_unit(k, node, "compare");
 }
@@ -160,7 +187,8 @@ static void check_in(struct checker *k, struct node *node)
 	const struct cel_type *of = in->type;
 	if (of->kind == CEL_LIST || of->kind == CEL_MAP) {
 		if (!comparable(of->a, a->type))
-			cel_wrong(k, node, node->mark, node->mark_len, "%s is never in %s", cel_type_name(a->type), cel_type_name(of));
+			cel_wrong(k, node, node->mark, node->mark_len, "%s is never in %s", cel_type_name(a->type),
+				  cel_type_name(of));
 		for (uint32_t i = 0; in->kind == N_LIST && i < in->n; i++) {
 			check_word(k, node, a, in->kids[i]);
 			check_word(k, node, in->kids[i], a);
@@ -176,13 +204,21 @@ void cel_check_binary(struct checker *k, struct node *node)
 	cel_check_node(k, node->kids[1]);
 	switch (node->op) {
 	case T_EQ:
-	case T_NE: check_equality(k, node); break;
+	case T_NE:
+		check_equality(k, node);
+		break;
 	case T_LT:
 	case T_LE:
 	case T_GT:
-	case T_GE: check_order(k, node); break;
-	case T_IN: check_in(k, node); break;
-	default: check_arithmetic(k, node); return;
+	case T_GE:
+		check_order(k, node);
+		break;
+	case T_IN:
+		check_in(k, node);
+		break;
+	default:
+		check_arithmetic(k, node);
+		return;
 	}
 	node->type = cel_basic(k, CEL_BOOL);
 }
@@ -205,7 +241,8 @@ static void list_types(char *out, size_t room, const struct overload *o, const s
 {
 	size_t at = 0;
 	bool method = o->method && n;
-	at += (size_t)snprintf(out, room, method ? "%s.%s(" : "%.0s%s(", method ? cel_type_name(types[0]) : "", o->name);
+	at += (size_t)snprintf(out, room, method ? "%s.%s(" : "%.0s%s(", method ? cel_type_name(types[0]) : "",
+			       o->name);
 	for (size_t i = method; i < n && at < room; i++)
 		at += (size_t)snprintf(out + at, room - at, "%s%s", i > method ? ", " : "", cel_type_name(types[i]));
 	if (at < room)
@@ -217,8 +254,8 @@ static void no_function(struct checker *k, struct node *node)
 	const char **names = cel_take(k->c, 2000 * sizeof *names);
 	size_t n = cel_overload_names(k->env, node->method, names, 2000);
 	const char *near = cel_nearest(node->name, names, n);
-	cel_wrong(k, node, node->mark, node->mark_len, near ? "there is no function %s(); nearest: %s()" : "there is no function %s()",
-	      node->name, near);
+	cel_wrong(k, node, node->mark, node->mark_len,
+		  near ? "there is no function %s(); nearest: %s()" : "there is no function %s()", node->name, near);
 }
 
 static void no_overload(struct checker *k, struct node *node, const struct cel_type *const *types, bool any)
@@ -229,15 +266,17 @@ static void no_overload(struct checker *k, struct node *node, const struct cel_t
 		list_types(have, sizeof have, o, types, node->n);
 		list_types(want, sizeof want, o, o->args, o->n);
 		cel_wrong(k, node, node->mark, node->mark_len, "%s doesn't fit: %s() is %s%s", have, node->name, want,
-		      o->next ? ", among others" : "");
+			  o->next ? ", among others" : "");
 	} else if (any) {
 		size_t n = node->n - node->method;
 		if (cel_overload_find(k->env, node->name, !node->method, node->n))
-			cel_wrong(k, node, node->mark, node->mark_len, node->method ? "%s() isn't asked of a value: write %s(x)"
-			                                                        : "%s() is asked of a value: write x.%s()",
-			      node->name, node->name);
+			cel_wrong(k, node, node->mark, node->mark_len,
+				  node->method ? "%s() isn't asked of a value: write %s(x)"
+					       : "%s() is asked of a value: write x.%s()",
+				  node->name, node->name);
 		else
-			cel_wrong(k, node, node->mark, node->mark_len, "%s() doesn't take %zu argument%s", node->name, n, n == 1 ? "" : "s");
+			cel_wrong(k, node, node->mark, node->mark_len, "%s() doesn't take %zu argument%s", node->name,
+				  n, n == 1 ? "" : "s");
 	} else {
 		no_function(k, node);
 	}
@@ -250,8 +289,8 @@ static const struct cel_type *extreme_type(struct checker *k, struct node *node,
 	for (uint32_t i = 0; i < node->n; i++) {
 		const struct cel_type *t = node->n == 1 && types[i]->kind == CEL_LIST ? types[i]->a : types[i];
 		if (!cel_type_number(t) && !cel_type_loose(t)) {
-			cel_wrong(k, node, node->kids[i]->pos, node->kids[i]->len, "%s() compares numbers, this is %s", node->name,
-			      cel_type_name(types[i]));
+			cel_wrong(k, node, node->kids[i]->pos, node->kids[i]->len, "%s() compares numbers, this is %s",
+				  node->name, cel_type_name(types[i]));
 			return cel_basic(k, TYPE_DYN);
 		}
 		all = cel_type_join(k->env, all, t);
@@ -330,21 +369,24 @@ static void join_namespace(struct checker *k, struct node *node)
 /* The getters of timestamps: with a time zone, and one that is there. */
 static void check_zone(struct checker *k, struct node *node, const struct cel_type *const *types)
 {
-	if (!node->method || !node->overload->pure || strncmp(node->name, "get", 3) != 0 || types[0]->kind != CEL_TIMESTAMP)
+	if (!node->method || !node->overload->pure || strncmp(node->name, "get", 3) != 0 ||
+	    types[0]->kind != CEL_TIMESTAMP)
 		return;
 	const struct node *zone = node->n > 1 ? node->kids[1] : NULL;
 	int64_t offset;
 	if (!zone && k->env->options.refuse_utc_getters)
-		cel_wrong(k, node, node->mark, node->mark_len, "%s() needs a time zone: %s('Asia/Shanghai')", node->name, node->name);
+		cel_wrong(k, node, node->mark, node->mark_len, "%s() needs a time zone: %s('Asia/Shanghai')",
+			  node->name, node->name);
 	else if (zone && zone->kind == N_LITERAL && !cel_find_offset(&k->env->options, zone->value, 0, &offset))
-		cel_wrong(k, node, zone->pos, zone->len, "there is no time zone '%.*s'", (int)zone->value.len, zone->value.s);
+		cel_wrong(k, node, zone->pos, zone->len, "there is no time zone '%.*s'", (int)zone->value.len,
+			  zone->value.s);
 }
 
 /* What is still counted in its unit after the call. */
 static void keep_unit(struct checker *k, struct node *node, const struct cel_type *const *types)
 {
-	static const char *const functions[] = {"sum", "double", "int", "math.abs", "math.ceil", "math.floor", "math.round",
-	                                        "math.trunc"};
+	static const char *const functions[] = {"sum",       "double",     "int",        "math.abs",
+						"math.ceil", "math.floor", "math.round", "math.trunc"};
 	if (!node->n || !node->overload->pure)
 		return;
 	const char *unit = types[0]->kind == CEL_LIST ? types[0]->a->unit : types[0]->unit;

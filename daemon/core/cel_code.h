@@ -77,11 +77,11 @@ struct cel_program {
 
 struct compilation;
 struct node;
-uint64_t cel_cost_of(const struct node *node); /* the static estimate, after check */
+uint64_t cel_cost_of(const struct node *node);               /* the static estimate, after check */
 void cel_generate(struct compilation *c, struct node *root); /* fills c->program */
 /* Runs the code; seen may be NULL. */
-struct cel_value cel_run_program(const struct cel_program *program, const struct cel_activation *activation, cel_seen *seen,
-                             void *seen_ctx);
+struct cel_value cel_run_program(const struct cel_program *program, const struct cel_activation *activation,
+				 cel_seen *seen, void *seen_ctx);
 
 /* Operators on values that the fast paths don't take, errors and unknowns included; op is a token. */
 struct cel_value cel_arithmetic(struct run *run, int op, struct cel_value a, struct cel_value b);
@@ -90,5 +90,6 @@ struct cel_value cel_compare(struct run *run, int op, struct cel_value a, struct
 struct cel_value cel_contains(struct run *run, struct cel_value a, struct cel_value in);       /* a in b */
 struct cel_value cel_element(struct run *run, struct cel_value of, struct cel_value key, bool optional); /* of[key] */
 struct cel_value cel_has_key(struct run *run, struct cel_value of, struct cel_value name);
-struct cel_value cel_call_function(struct run *run, const struct overload *overload, const struct cel_value *args, size_t n);
+struct cel_value cel_call_function(struct run *run, const struct overload *overload, const struct cel_value *args,
+				   size_t n);
 #endif

@@ -2,7 +2,10 @@
 #include "cel_generate.h"
 #include <string.h>
 
-static void *from_pool(void *ctx, size_t size) { return cel_pool_alloc(ctx, size); }
+static void *from_pool(void *ctx, size_t size)
+{
+	return cel_pool_alloc(ctx, size);
+}
 
 static bool literals(const struct node *node)
 {
@@ -32,10 +35,14 @@ static struct cel_value evaluate(struct generator *g, struct run *run, struct no
 {
 	struct cel_value args[MAX_ARGS];
 	switch (node->kind) {
-	case N_LIST: return fold_list(g, node);
-	case N_MAP: return fold_map(run, node);
-	case N_UNARY: return node->op == T_MINUS ? cel_negate(run, node->kids[0]->value) : (struct cel_value){0};
-	case N_BINARY: return cel_arithmetic(run, node->op, node->kids[0]->value, node->kids[1]->value);
+	case N_LIST:
+		return fold_list(g, node);
+	case N_MAP:
+		return fold_map(run, node);
+	case N_UNARY:
+		return node->op == T_MINUS ? cel_negate(run, node->kids[0]->value) : (struct cel_value){0};
+	case N_BINARY:
+		return cel_arithmetic(run, node->op, node->kids[0]->value, node->kids[1]->value);
 	default:
 		for (uint32_t i = 0; i < node->n; i++)
 			args[i] = node->kids[i]->value;

@@ -9,16 +9,20 @@
 
 enum { MAX_PRECISION = 100 };
 
-static const char *kind_name(struct cel_value v) { return cel_type_of_kind(v.kind)->name; }
+static const char *kind_name(struct cel_value v)
+{
+	return cel_type_of_kind(v.kind)->name;
+}
 
 static struct cel_value unfit(struct run *run, char clause, struct cel_value v)
 {
-	const char *takes = clause == 's'   ? "strings, bools, bytes, numbers, lists, maps, types, durations and timestamps"
-	                  : clause == 'd'   ? "numbers"
-	                  : clause == 'b'   ? "integers and bools"
-	                  : clause == 'o'   ? "integers"
-	                  : clause == 'x' || clause == 'X' ? "integers, strings and bytes"
-	                                    : "numbers";
+	const char *takes = clause == 's'
+				    ? "strings, bools, bytes, numbers, lists, maps, types, durations and timestamps"
+			    : clause == 'd'                  ? "numbers"
+			    : clause == 'b'                  ? "integers and bools"
+			    : clause == 'o'                  ? "integers"
+			    : clause == 'x' || clause == 'X' ? "integers, strings and bytes"
+							     : "numbers";
 	return cel_fail(&run->call, "%%%c formats %s, not %s", clause, takes, kind_name(v));
 }
 
@@ -49,7 +53,10 @@ static bool put_list(struct out *out, struct cel_value list, unsigned depth)
 struct entry {
 	struct cel_value key, value; /* the key as text */
 };
-static int by_key(const void *a, const void *b) { return cel_order(((const struct entry *)a)->key, ((const struct entry *)b)->key); }
+static int by_key(const void *a, const void *b)
+{
+	return cel_order(((const struct entry *)a)->key, ((const struct entry *)b)->key);
+}
 
 /* The entries in the order of their keys as text, by heap sort: the library's may ask the system for memory. */
 static void sort(struct entry *e, size_t n)
@@ -76,7 +83,8 @@ static void sort(struct entry *e, size_t n)
 static bool put_map(struct out *out, struct cel_value map, unsigned depth)
 {
 	size_t n = 0, room = cel_map_room(map);
-	struct entry *entries = run_spend(out->run, room) ? cel_run_alloc(out->run, (room + 1) * sizeof *entries) : NULL;
+	struct entry *entries =
+		run_spend(out->run, room) ? cel_run_alloc(out->run, (room + 1) * sizeof *entries) : NULL;
 	if (!entries) {
 		out->failed = true;
 		return true;
@@ -113,18 +121,39 @@ static bool put_value(struct out *out, struct cel_value v, unsigned depth)
 	}
 	switch (v.kind) {
 	case CEL_STRING:
-	case CEL_BYTES: cel_out_put(out, v.s, v.len); break;
-	case CEL_NULL: cel_out_text(out, "null"); break;
-	case CEL_BOOL: cel_out_text(out, v.b ? "true" : "false"); break;
-	case CEL_INT: cel_out_put(out, text, cel_print_int(text, v.i)); break;
-	case CEL_UINT: cel_out_put(out, text, cel_print_uint(text, v.u)); break;
-	case CEL_DOUBLE: cel_out_put(out, text, cel_print_double(text, v.d)); break;
-	case CEL_TIMESTAMP: cel_out_put(out, text, cel_print_timestamp(text, v)); break;
-	case CEL_DURATION: cel_out_put(out, text, cel_print_duration(text, v)); break;
-	case CEL_TYPE: cel_out_text(out, v.type->name); break;
-	case CEL_LIST: return put_list(out, v, depth);
-	case CEL_MAP: return put_map(out, v, depth);
-	default: return false;
+	case CEL_BYTES:
+		cel_out_put(out, v.s, v.len);
+		break;
+	case CEL_NULL:
+		cel_out_text(out, "null");
+		break;
+	case CEL_BOOL:
+		cel_out_text(out, v.b ? "true" : "false");
+		break;
+	case CEL_INT:
+		cel_out_put(out, text, cel_print_int(text, v.i));
+		break;
+	case CEL_UINT:
+		cel_out_put(out, text, cel_print_uint(text, v.u));
+		break;
+	case CEL_DOUBLE:
+		cel_out_put(out, text, cel_print_double(text, v.d));
+		break;
+	case CEL_TIMESTAMP:
+		cel_out_put(out, text, cel_print_timestamp(text, v));
+		break;
+	case CEL_DURATION:
+		cel_out_put(out, text, cel_print_duration(text, v));
+		break;
+	case CEL_TYPE:
+		cel_out_text(out, v.type->name);
+		break;
+	case CEL_LIST:
+		return put_list(out, v, depth);
+	case CEL_MAP:
+		return put_map(out, v, depth);
+	default:
+		return false;
 	}
 	return true;
 }
@@ -190,13 +219,18 @@ static bool put_hex(struct out *out, char clause, struct cel_value v)
 static bool put_clause(struct out *out, char clause, int precision, struct cel_value v)
 {
 	switch (clause) {
-	case 's': return put_value(out, v, 0);
-	case 'd': return put_decimal(out, v);
+	case 's':
+		return put_value(out, v, 0);
+	case 'd':
+		return put_decimal(out, v);
 	case 'f':
-	case 'e': return put_float(out, clause, precision, v);
+	case 'e':
+		return put_float(out, clause, precision, v);
 	case 'x':
-	case 'X': return put_hex(out, clause, v);
-	default: return put_radix(out, clause, v);
+	case 'X':
+		return put_hex(out, clause, v);
+	default:
+		return put_radix(out, clause, v);
 	}
 }
 

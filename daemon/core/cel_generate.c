@@ -78,8 +78,14 @@ struct ins *cel_emit(struct generator *g, const struct node *node, enum op op, i
 	return ins;
 }
 
-uint32_t cel_here(const struct generator *g) { return g->program->n_code; }
-struct ins *cel_at(struct generator *g, uint32_t i) { return &g->program->code[i]; }
+uint32_t cel_here(const struct generator *g)
+{
+	return g->program->n_code;
+}
+struct ins *cel_at(struct generator *g, uint32_t i)
+{
+	return &g->program->code[i];
+}
 
 char *cel_source(struct generator *g, const struct node *node)
 {
@@ -172,11 +178,13 @@ static void into_select(struct generator *g, struct node *node, int16_t dst)
 			cel_emit(g, node, OP_KNOWN, dst, dst, 0);
 	} else if (!on->type) {
 		fail(g, node, dst);
-	} else if (on->type->fields && !node->optional && cel_type_field(on->type, node->name, strlen(node->name)) >= 0) {
+	} else if (on->type->fields && !node->optional &&
+		   cel_type_field(on->type, node->name, strlen(node->name)) >= 0) {
 		field(g, node, dst, node->test);
 	} else {
 		cel_whole(g, on);
-		int16_t from = cel_operand(g, on, dst), name = cel_constant(g, cel_string(node->name, strlen(node->name)));
+		int16_t from = cel_operand(g, on, dst),
+			name = cel_constant(g, cel_string(node->name, strlen(node->name)));
 		cel_emit(g, node, node->test ? OP_HAS : node->optional ? OP_SELECT_OPT : OP_SELECT, dst, from, name);
 	}
 }
@@ -184,7 +192,8 @@ static void into_select(struct generator *g, struct node *node, int16_t dst)
 static void into_index(struct generator *g, struct node *node, int16_t dst)
 {
 	struct node *on = node->kids[0];
-	if (node->name && on->type->fields && !node->optional && cel_type_field(on->type, node->name, strlen(node->name)) >= 0) {
+	if (node->name && on->type->fields && !node->optional &&
+	    cel_type_field(on->type, node->name, strlen(node->name)) >= 0) {
 		field(g, node, dst, false);
 		return;
 	}
@@ -248,7 +257,8 @@ static void into_aggregate(struct generator *g, struct node *node, int16_t dst)
 		memcpy(optionals, node->optionals, node->n);
 	}
 	bool list = node->kind == N_LIST;
-	cel_emit(g, node, list ? OP_LIST : OP_MAP, dst, first, (int)(list ? node->n : node->n / 2))->optionals = optionals;
+	cel_emit(g, node, list ? OP_LIST : OP_MAP, dst, first, (int)(list ? node->n : node->n / 2))->optionals =
+		optionals;
 }
 
 static void into_bind(struct generator *g, struct node *node, int16_t dst)
@@ -289,10 +299,12 @@ static void add_span(struct generator *g, const struct node *node, uint32_t star
 void cel_into(struct generator *g, struct node *node, int16_t dst)
 {
 	static void (*const kinds[])(struct generator *, struct node *, int16_t) = {
-		[N_LITERAL] = into_literal, [N_IDENT] = into_ident, [N_SELECT] = into_select, [N_INDEX] = into_index,
-		[N_CALL] = cel_into_call, [N_UNARY] = cel_into_unary, [N_BINARY] = cel_into_binary, [N_AND] = into_logic, [N_OR] = into_logic,
-		[N_COND] = into_cond, [N_LIST] = into_aggregate, [N_MAP] = into_aggregate, [N_LOOP] = cel_into_loop,
-		[N_BIND] = into_bind, [N_OPTMAP] = into_optmap, [N_KNOWN] = into_known,
+		[N_LITERAL] = into_literal,   [N_IDENT] = into_ident,    [N_SELECT] = into_select,
+		[N_INDEX] = into_index,       [N_CALL] = cel_into_call,  [N_UNARY] = cel_into_unary,
+		[N_BINARY] = cel_into_binary, [N_AND] = into_logic,      [N_OR] = into_logic,
+		[N_COND] = into_cond,         [N_LIST] = into_aggregate, [N_MAP] = into_aggregate,
+		[N_LOOP] = cel_into_loop,     [N_BIND] = into_bind,      [N_OPTMAP] = into_optmap,
+		[N_KNOWN] = into_known,
 	};
 	cel_fold(g, node);
 	int32_t top = g->top;

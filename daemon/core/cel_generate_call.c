@@ -14,8 +14,10 @@ static const struct {
 	uint8_t generic, ints, doubles, double_constant;
 	bool swaps; /* a op b is b op a */
 } arithmetics[T_KINDS] = {
-	[T_PLUS] = {OP_ADD, OP_ADD_I, OP_ADD_D, OP_ADD_DK, true}, [T_MINUS] = {OP_SUB, OP_SUB_I, OP_SUB_D, OP_SUB_DK, false},
-	[T_STAR] = {OP_MUL, OP_MUL_I, OP_MUL_D, OP_MUL_DK, true}, [T_SLASH] = {OP_DIV, OP_DIV, OP_DIV_D, OP_DIV_DK, false},
+	[T_PLUS] = {OP_ADD, OP_ADD_I, OP_ADD_D, OP_ADD_DK, true},
+	[T_MINUS] = {OP_SUB, OP_SUB_I, OP_SUB_D, OP_SUB_DK, false},
+	[T_STAR] = {OP_MUL, OP_MUL_I, OP_MUL_D, OP_MUL_DK, true},
+	[T_SLASH] = {OP_DIV, OP_DIV, OP_DIV_D, OP_DIV_DK, false},
 	[T_PERCENT] = {OP_MOD, OP_MOD, OP_MOD, OP_MOD, false},
 };
 
@@ -54,9 +56,9 @@ static void into_arithmetic(struct generator *g, struct node *node, int16_t dst)
 		return;
 	}
 	int16_t right = cel_operand(g, b, cel_temporary(g, 1));
-	enum op op = doubles ? arithmetics[node->op].doubles
-	           : both(a, b, CEL_INT) ? arithmetics[node->op].ints
-	                                 : arithmetics[node->op].generic;
+	enum op op = doubles               ? arithmetics[node->op].doubles
+		     : both(a, b, CEL_INT) ? arithmetics[node->op].ints
+					   : arithmetics[node->op].generic;
 	cel_emit(g, node, op, dst, left, right);
 }
 
@@ -133,9 +135,9 @@ static void into_comparison(struct generator *g, struct node *node, int16_t dst)
 		cel_emit(g, node, comparisons[op].string_constant, dst, left, 0)->constant = kept(g, b->value);
 	} else {
 		int16_t right = cel_operand(g, b, cel_temporary(g, 1));
-		enum op code = both(a, b, CEL_INT)    ? comparisons[op].ints
-		             : both(a, b, CEL_DOUBLE) ? comparisons[op].doubles
-		                                      : comparisons[op].generic;
+		enum op code = both(a, b, CEL_INT)      ? comparisons[op].ints
+			       : both(a, b, CEL_DOUBLE) ? comparisons[op].doubles
+							: comparisons[op].generic;
 		cel_emit(g, node, code, dst, left, right);
 	}
 }
@@ -147,7 +149,8 @@ void cel_into_binary(struct generator *g, struct node *node, int16_t dst)
 	if (comparisons[node->op].generic) {
 		into_comparison(g, node, dst);
 	} else if (node->op == T_IN) {
-		int16_t left = cel_operand(g, node->kids[0], dst), right = cel_operand(g, node->kids[1], cel_temporary(g, 1));
+		int16_t left = cel_operand(g, node->kids[0], dst),
+			right = cel_operand(g, node->kids[1], cel_temporary(g, 1));
 		cel_emit(g, node, OP_IN, dst, left, right);
 	} else {
 		into_arithmetic(g, node, dst);

@@ -6,10 +6,18 @@ static void begin(struct generator *g, struct node *node, int16_t dst, int16_t l
 {
 	switch (node->op) {
 	case LOOP_ALL:
-	case LOOP_EXISTS: cel_emit(g, node, OP_MOVE, dst, cel_constant(g, cel_bool(node->op == LOOP_ALL)), 0); break;
-	case LOOP_ONE: cel_emit(g, node, OP_MOVE, dst, cel_constant(g, cel_int(0)), 0); break;
-	case LOOP_MAP: cel_emit(g, node, OP_TABLE, dst, loop, 0); break;
-	default: cel_emit(g, node, OP_GATHER, dst, loop, 0); break;
+	case LOOP_EXISTS:
+		cel_emit(g, node, OP_MOVE, dst, cel_constant(g, cel_bool(node->op == LOOP_ALL)), 0);
+		break;
+	case LOOP_ONE:
+		cel_emit(g, node, OP_MOVE, dst, cel_constant(g, cel_int(0)), 0);
+		break;
+	case LOOP_MAP:
+		cel_emit(g, node, OP_TABLE, dst, loop, 0);
+		break;
+	default:
+		cel_emit(g, node, OP_GATHER, dst, loop, 0);
+		break;
 	}
 }
 
@@ -19,12 +27,24 @@ static uint32_t step(struct generator *g, struct node *node, int16_t dst, int16_
 	uint32_t place = cel_here(g);
 	struct node *body = node->kids[1];
 	switch (node->op) {
-	case LOOP_ALL: cel_emit(g, body, OP_AND, dst, value, 0); return place;
-	case LOOP_EXISTS: cel_emit(g, body, OP_OR, dst, value, 0); return place;
-	case LOOP_ONE: cel_emit(g, body, OP_COUNT, dst, value, 0); return 0;
-	case LOOP_FILTER: cel_emit(g, body, OP_KEEP, dst, value, loop + 2); return 0;
-	case LOOP_MAP: cel_emit(g, body, OP_PUT, dst, loop + 2, value); return 0;
-	default: cel_emit(g, body, OP_PUSH, dst, value, 0); return 0;
+	case LOOP_ALL:
+		cel_emit(g, body, OP_AND, dst, value, 0);
+		return place;
+	case LOOP_EXISTS:
+		cel_emit(g, body, OP_OR, dst, value, 0);
+		return place;
+	case LOOP_ONE:
+		cel_emit(g, body, OP_COUNT, dst, value, 0);
+		return 0;
+	case LOOP_FILTER:
+		cel_emit(g, body, OP_KEEP, dst, value, loop + 2);
+		return 0;
+	case LOOP_MAP:
+		cel_emit(g, body, OP_PUT, dst, loop + 2, value);
+		return 0;
+	default:
+		cel_emit(g, body, OP_PUSH, dst, value, 0);
+		return 0;
 	}
 }
 
@@ -54,7 +74,8 @@ void cel_into_loop(struct generator *g, struct node *node, int16_t dst)
 	}
 	uint32_t decided = step(g, node, dst, loop, cel_operand(g, body, value));
 	uint32_t next = cel_here(g), cost = next - start;
-	cel_emit(g, node, OP_NEXT, cost < INT16_MAX ? (int)cost : INT16_MAX, loop, node->vars[1] ? 2 : 1)->target = start;
+	cel_emit(g, node, OP_NEXT, cost < INT16_MAX ? (int)cost : INT16_MAX, loop, node->vars[1] ? 2 : 1)->target =
+		start;
 	cel_at(g, enter)->target = next;
 	if (filter)
 		cel_at(g, skip)->target = next;

@@ -1,14 +1,23 @@
 /* cel_lex.c: text to tokens, with the values of literals (langdef, "Syntax"). */
-#include "cel_ast.h"
+#include "cel_compilation.h"
 #include "cel_text.h"
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_digit(int ch) { return ch >= '0' && ch <= '9'; }
-static bool is_start(int ch) { return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_'; }
+static bool is_digit(int ch)
+{
+	return ch >= '0' && ch <= '9';
+}
+static bool is_start(int ch)
+{
+	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
+}
 static int hex_of(int ch)
 {
-	return is_digit(ch) ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+	return is_digit(ch)             ? ch - '0'
+	       : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+	       : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+					: -1;
 }
 /* The character at an offset from the lexer's place, 0 at the end. */
 static int peek(const struct compilation *c, uint32_t ahead)
@@ -80,7 +89,8 @@ static void lex_decimal(struct compilation *c)
 	uint64_t u = 0;
 	bool big = false;
 	for (; is_digit(peek(c, 0)); c->at++)
-		big |= __builtin_mul_overflow(u, 10u, &u) || __builtin_add_overflow(u, (uint64_t)(peek(c, 0) - '0'), &u);
+		big |= __builtin_mul_overflow(u, 10u, &u) ||
+		       __builtin_add_overflow(u, (uint64_t)(peek(c, 0) - '0'), &u);
 	if (lex_fraction(c)) {
 		char *text = cel_take_text(c, c->text + t->pos, c->at - t->pos);
 		t->kind = T_DOUBLE;
@@ -228,12 +238,16 @@ static void lex_string(struct compilation *c, bool raw, bool bytes)
 /* --- names */
 static void lex_name(struct compilation *c)
 {
-	static const struct { const char *word; uint8_t kind; } words[] = {
-		{"true", T_TRUE}, {"false", T_FALSE}, {"null", T_NULL}, {"in", T_IN},
-		{"as", T_IDENT}, {"break", T_IDENT}, {"const", T_IDENT}, {"continue", T_IDENT}, {"else", T_IDENT},
-		{"for", T_IDENT}, {"function", T_IDENT}, {"if", T_IDENT}, {"import", T_IDENT}, {"let", T_IDENT},
-		{"loop", T_IDENT}, {"package", T_IDENT}, {"namespace", T_IDENT}, {"return", T_IDENT}, {"var", T_IDENT},
-		{"void", T_IDENT}, {"while", T_IDENT},
+	static const struct {
+		const char *word;
+		uint8_t kind;
+	} words[] = {
+		{"true", T_TRUE},       {"false", T_FALSE},  {"null", T_NULL},      {"in", T_IN},
+		{"as", T_IDENT},        {"break", T_IDENT},  {"const", T_IDENT},    {"continue", T_IDENT},
+		{"else", T_IDENT},      {"for", T_IDENT},    {"function", T_IDENT}, {"if", T_IDENT},
+		{"import", T_IDENT},    {"let", T_IDENT},    {"loop", T_IDENT},     {"package", T_IDENT},
+		{"namespace", T_IDENT}, {"return", T_IDENT}, {"var", T_IDENT},      {"void", T_IDENT},
+		{"while", T_IDENT},
 	};
 	struct token *t = &c->token;
 	while (is_start(peek(c, 0)) || is_digit(peek(c, 0)))
@@ -256,17 +270,22 @@ static void lex_quoted(struct compilation *c)
 	t->kind = T_QUOTED;
 	t->value = cel_string(c->text + t->pos + 1, c->at - t->pos - 1);
 	if (peek(c, 0) != '`')
-		broken(c, t->pos, c->at - t->pos, "a name in backticks takes letters, digits and _ . - / and spaces, and ends with a backtick");
+		broken(c, t->pos, c->at - t->pos,
+		       "a name in backticks takes letters, digits and _ . - / and spaces, and ends with a backtick");
 	c->at++;
 }
 
 static void lex_operator(struct compilation *c)
 {
-	static const struct { char text[3]; uint8_t kind; } operators[] = {
-		{"||", T_OR}, {"&&", T_AND}, {"==", T_EQ}, {"!=", T_NE}, {"<=", T_LE}, {">=", T_GE}, {"<", T_LT}, {">", T_GT},
-		{"!", T_NOT}, {"+", T_PLUS}, {"-", T_MINUS}, {"*", T_STAR}, {"/", T_SLASH}, {"%", T_PERCENT}, {"(", T_LPAREN},
-		{")", T_RPAREN}, {"[", T_LBRACKET}, {"]", T_RBRACKET}, {"{", T_LBRACE}, {"}", T_RBRACE}, {".", T_DOT},
-		{",", T_COMMA}, {":", T_COLON}, {"?", T_QUESTION},
+	static const struct {
+		char text[3];
+		uint8_t kind;
+	} operators[] = {
+		{"||", T_OR},    {"&&", T_AND},     {"==", T_EQ},      {"!=", T_NE},      {"<=", T_LE},
+		{">=", T_GE},    {"<", T_LT},       {">", T_GT},       {"!", T_NOT},      {"+", T_PLUS},
+		{"-", T_MINUS},  {"*", T_STAR},     {"/", T_SLASH},    {"%", T_PERCENT},  {"(", T_LPAREN},
+		{")", T_RPAREN}, {"[", T_LBRACKET}, {"]", T_RBRACKET}, {"{", T_LBRACE},   {"}", T_RBRACE},
+		{".", T_DOT},    {",", T_COMMA},    {":", T_COLON},    {"?", T_QUESTION},
 	};
 	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
 		const char *op = operators[i].text;
@@ -277,10 +296,10 @@ static void lex_operator(struct compilation *c)
 		}
 	}
 	uint32_t code, len = (uint32_t)cel_utf8_get(c->text + c->at, c->len - c->at, &code);
-	const char *hint = peek(c, 0) == '=' ? "comparing is written =="
-	                 : peek(c, 0) == '&' ? "and is written &&"
-	                 : peek(c, 0) == '|' ? "or is written ||"
-	                                     : "this character has no meaning here";
+	const char *hint = peek(c, 0) == '='   ? "comparing is written =="
+			   : peek(c, 0) == '&' ? "and is written &&"
+			   : peek(c, 0) == '|' ? "or is written ||"
+					       : "this character has no meaning here";
 	broken(c, c->at, len, hint);
 }
 

@@ -4,10 +4,13 @@
 
 static const struct cel_type *letter(struct cel_env *env, const char **at)
 {
-	static const struct { char letter; uint8_t kind; } kinds[] = {
-		{'b', CEL_BOOL}, {'i', CEL_INT}, {'u', CEL_UINT}, {'d', CEL_DOUBLE}, {'s', CEL_STRING}, {'y', CEL_BYTES},
-		{'n', CEL_NULL}, {'t', CEL_TIMESTAMP}, {'p', CEL_DURATION}, {'T', CEL_TYPE}, {'*', TYPE_DYN}, {'0', TYPE_FREE},
-		{'A', TYPE_A}, {'B', TYPE_B},
+	static const struct {
+		char letter;
+		uint8_t kind;
+	} kinds[] = {
+		{'b', CEL_BOOL},  {'i', CEL_INT},   {'u', CEL_UINT},      {'d', CEL_DOUBLE},   {'s', CEL_STRING},
+		{'y', CEL_BYTES}, {'n', CEL_NULL},  {'t', CEL_TIMESTAMP}, {'p', CEL_DURATION}, {'T', CEL_TYPE},
+		{'*', TYPE_DYN},  {'0', TYPE_FREE}, {'A', TYPE_A},        {'B', TYPE_B},
 	};
 	char ch = *(*at)++;
 	if (ch == 'L')
@@ -65,8 +68,9 @@ static bool load_one(struct cel_env *env, const struct builtin *b)
 
 bool cel_library_load(struct cel_env *env)
 {
-	const struct library *all[] = {&cel_library_standard, &cel_library_strings, &cel_library_math, &cel_library_time, &cel_library_optional,
-	                               env->options.list_sum ? &cel_library_lists : NULL};
+	const struct library *all[] = {&cel_library_standard, &cel_library_strings,
+				       &cel_library_math,     &cel_library_time,
+				       &cel_library_optional, env->options.list_sum ? &cel_library_lists : NULL};
 	for (size_t k = 0; k < sizeof all / sizeof *all; k++)
 		for (size_t i = all[k] ? all[k]->n : 0; i-- > 0;)
 			if (!load_one(env, &all[k]->functions[i]))
@@ -80,8 +84,12 @@ void cel_env_function(struct cel_env *env, const struct cel_declaration *d)
 	char *name = cel_pool_text(&env->pool, d->name, strlen(d->name));
 	if (!o || !name || d->n > MAX_ARGS)
 		return;
-	*o = (struct overload){.name = name, .method = d->method, .n = (uint8_t)d->n, .result = d->result, .call = d->call,
-	                       .compare = d->compare};
+	*o = (struct overload){.name = name,
+			       .method = d->method,
+			       .n = (uint8_t)d->n,
+			       .result = d->result,
+			       .call = d->call,
+			       .compare = d->compare};
 	memcpy(o->args, d->args, d->n * sizeof *d->args);
 	insert(env, o);
 }
@@ -146,15 +154,19 @@ static const struct cel_type *fill(struct cel_env *env, const struct binding *bo
 	if (type->fields || type->words)
 		return type;
 	switch (type->kind) {
-	case CEL_LIST: return cel_type_list(env, fill(env, bound, type->a));
-	case CEL_OPTIONAL: return cel_type_optional(env, fill(env, bound, type->a));
-	case CEL_MAP: return cel_type_map(env, fill(env, bound, type->a), fill(env, bound, type->b));
-	default: return type;
+	case CEL_LIST:
+		return cel_type_list(env, fill(env, bound, type->a));
+	case CEL_OPTIONAL:
+		return cel_type_optional(env, fill(env, bound, type->a));
+	case CEL_MAP:
+		return cel_type_map(env, fill(env, bound, type->a), fill(env, bound, type->b));
+	default:
+		return type;
 	}
 }
 
 bool cel_overload_takes(struct cel_env *env, const struct overload *o, const struct cel_type *const *args, size_t n,
-                    const struct cel_type **result)
+			const struct cel_type **result)
 {
 	struct binding bound = {{NULL, NULL}};
 	for (size_t i = 0; i < n; i++)

@@ -8,8 +8,8 @@ enum { MAX_ARGS = 6, ANY_KIND = 0xff };
 struct overload {
 	const char *name;
 	bool method;
-	bool variadic;  /* takes one or more of its one argument's type */
-	bool pure;      /* constant arguments: worked out at compile */
+	bool variadic; /* takes one or more of its one argument's type */
+	bool pure;     /* constant arguments: worked out at compile */
 	uint8_t n;
 	uint8_t kinds[MAX_ARGS]; /* of the values, or ANY_KIND */
 	const struct cel_type *args[MAX_ARGS], *result;
@@ -32,8 +32,8 @@ struct library {
 	const struct builtin *functions;
 	size_t n;
 };
-extern const struct library cel_library_standard, cel_library_strings, cel_library_math, cel_library_time, cel_library_optional,
-	cel_library_lists;
+extern const struct library cel_library_standard, cel_library_strings, cel_library_math, cel_library_time,
+	cel_library_optional, cel_library_lists;
 
 bool cel_library_load(struct cel_env *env);
 /* The first overload of that name and shape, or NULL; n is the arguments with the receiver. */
@@ -43,5 +43,5 @@ bool cel_overload_named(const struct cel_env *env, const char *name); /* with an
 size_t cel_overload_names(const struct cel_env *env, bool method, const char **names, size_t room);
 /* Does the overload take these types?  Then *result is the type of the call. */
 bool cel_overload_takes(struct cel_env *env, const struct overload *o, const struct cel_type *const *args, size_t n,
-                    const struct cel_type **result);
+			const struct cel_type **result);
 #endif

@@ -3,8 +3,7 @@
 #include "cel_run.h"
 #include <string.h>
 
-#define FUNCTION(name)                                                                                                 \
-	static struct cel_value name(const struct cel_call *call, const struct cel_value *args, size_t n)
+#define FUNCTION(name) static struct cel_value name(const struct cel_call *call, const struct cel_value *args, size_t n)
 #define UNUSED (void)call, (void)args, (void)n
 
 static const struct cel_value none = {.kind = CEL_OPTIONAL};
@@ -22,27 +21,59 @@ FUNCTION(optional_of)
 static bool is_zero(struct cel_value v)
 {
 	switch (v.kind) {
-	case CEL_NULL: return true;
-	case CEL_BOOL: return !v.b;
+	case CEL_NULL:
+		return true;
+	case CEL_BOOL:
+		return !v.b;
 	case CEL_INT:
-	case CEL_UINT: return v.u == 0;
-	case CEL_DOUBLE: return v.d == 0;
+	case CEL_UINT:
+		return v.u == 0;
+	case CEL_DOUBLE:
+		return v.d == 0;
 	case CEL_STRING:
 	case CEL_BYTES:
-	case CEL_LIST: return v.len == 0;
-	case CEL_MAP: return cel_map_size(v) == 0;
-	case CEL_DURATION: return v.i == 0 && v.nanos == 0;
-	case CEL_OPTIONAL: return !v.some;
-	default: return false;
+	case CEL_LIST:
+		return v.len == 0;
+	case CEL_MAP:
+		return cel_map_size(v) == 0;
+	case CEL_DURATION:
+		return v.i == 0 && v.nanos == 0;
+	case CEL_OPTIONAL:
+		return !v.some;
+	default:
+		return false;
 	}
 }
 
-FUNCTION(of_non_zero) { return is_zero(args[0]) ? none : optional_of(call, args, n); }
-FUNCTION(optional_none) { UNUSED; return none; }
-FUNCTION(has_value) { UNUSED; return cel_bool(args[0].some); }
-FUNCTION(value) { (void)n; return args[0].some ? *args[0].some : cel_fail_plain(call, "the optional has no value"); }
-FUNCTION(either) { UNUSED; return args[0].some ? args[0] : args[1]; }
-FUNCTION(or_value) { UNUSED; return args[0].some ? *args[0].some : args[1]; }
+FUNCTION(of_non_zero)
+{
+	return is_zero(args[0]) ? none : optional_of(call, args, n);
+}
+FUNCTION(optional_none)
+{
+	UNUSED;
+	return none;
+}
+FUNCTION(has_value)
+{
+	UNUSED;
+	return cel_bool(args[0].some);
+}
+FUNCTION(value)
+{
+	(void)n;
+	return args[0].some ? *args[0].some : cel_fail_plain(call, "the optional has no value");
+}
+FUNCTION(either)
+{
+	UNUSED;
+	return args[0].some ? args[0] : args[1];
+}
+FUNCTION(or_value)
+{
+	UNUSED;
+	return args[0].some ? *args[0].some : args[1];
+}
 
 /* --- base64 (RFC 4648), padded or not */
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -59,7 +90,8 @@ FUNCTION(encode)
 	if (!out)
 		return cel_run_memory();
 	for (size_t i = 0; i < len; i += 3) {
-		uint32_t three = (uint32_t)in[i] << 16 | (i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0) | (i + 2 < len ? in[i + 2] : 0);
+		uint32_t three = (uint32_t)in[i] << 16 | (i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0) |
+				 (i + 2 < len ? in[i + 2] : 0);
 		for (unsigned k = 0; k < 4; k++)
 			out[at++] = i + k > len ? '=' : alphabet[three >> (18 - 6 * k) & 63];
 	}
@@ -96,9 +128,14 @@ FUNCTION(decode)
 }
 
 static const struct builtin functions[] = {
-	{"optional.of", "A:OA", optional_of}, {"optional.ofNonZeroValue", "A:OA", of_non_zero},
-	{"optional.none", ":O0", optional_none}, {"hasValue", ".OA:b", has_value}, {"value", ".OA:A", value},
-	{"or", ".OAOA:OA", either}, {"orValue", ".OAA:A", or_value},
-	{"base64.encode", "y:s", encode}, {"base64.decode", "s:y", decode},
+	{"optional.of", "A:OA", optional_of},
+	{"optional.ofNonZeroValue", "A:OA", of_non_zero},
+	{"optional.none", ":O0", optional_none},
+	{"hasValue", ".OA:b", has_value},
+	{"value", ".OA:A", value},
+	{"or", ".OAOA:OA", either},
+	{"orValue", ".OAA:A", or_value},
+	{"base64.encode", "y:s", encode},
+	{"base64.decode", "s:y", decode},
 };
 const struct library cel_library_optional = {functions, sizeof functions / sizeof *functions};

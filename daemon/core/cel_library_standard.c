@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FUNCTION(name)                                                                                                 \
-	static struct cel_value name(const struct cel_call *call, const struct cel_value *args, size_t n)
+#define FUNCTION(name) static struct cel_value name(const struct cel_call *call, const struct cel_value *args, size_t n)
 #define UNUSED (void)call, (void)args, (void)n
 
 static struct cel_value unreadable(const struct cel_call *call, struct cel_value v, const char *as)
@@ -56,15 +55,24 @@ FUNCTION(size_map)
 }
 
 /* --- to numbers */
-FUNCTION(int_of_uint) { (void)n; return args[0].u <= INT64_MAX ? cel_int(args[0].i) : out_of_range(call, args[0], "int"); }
+FUNCTION(int_of_uint)
+{
+	(void)n;
+	return args[0].u <= INT64_MAX ? cel_int(args[0].i) : out_of_range(call, args[0], "int");
+}
 FUNCTION(int_of_double)
 {
 	(void)n;
 	double d = args[0].d;
 	/* the standard's cases want both ends refused, for they can't be told from what lies beyond */
-	return d > -9223372036854775808.0 && d < 9223372036854775808.0 ? cel_int((int64_t)d) : out_of_range(call, args[0], "int");
+	return d > -9223372036854775808.0 && d < 9223372036854775808.0 ? cel_int((int64_t)d)
+								       : out_of_range(call, args[0], "int");
 }
-FUNCTION(int_of_timestamp) { UNUSED; return cel_int(args[0].i); }
+FUNCTION(int_of_timestamp)
+{
+	UNUSED;
+	return cel_int(args[0].i);
+}
 
 /* Decimal digits with an optional sign, to a magnitude. */
 static bool read_digits(struct cel_value v, bool *negative, uint64_t *u)
@@ -76,7 +84,8 @@ static bool read_digits(struct cel_value v, bool *negative, uint64_t *u)
 	if (s == end)
 		return false;
 	for (*u = 0; s < end; s++)
-		if (*s < '0' || *s > '9' || __builtin_mul_overflow(*u, 10u, u) || __builtin_add_overflow(*u, (uint64_t)(*s - '0'), u))
+		if (*s < '0' || *s > '9' || __builtin_mul_overflow(*u, 10u, u) ||
+		    __builtin_add_overflow(*u, (uint64_t)(*s - '0'), u))
 			return false;
 	return true;
 }
@@ -99,15 +108,27 @@ FUNCTION(uint_of_string)
 		return unreadable(call, args[0], "uint");
 	return cel_uint(u);
 }
-FUNCTION(uint_of_int) { (void)n; return args[0].i >= 0 ? cel_uint(args[0].u) : out_of_range(call, args[0], "uint"); }
+FUNCTION(uint_of_int)
+{
+	(void)n;
+	return args[0].i >= 0 ? cel_uint(args[0].u) : out_of_range(call, args[0], "uint");
+}
 FUNCTION(uint_of_double)
 {
 	(void)n;
 	double d = args[0].d;
 	return d >= 0 && d < 18446744073709551616.0 ? cel_uint((uint64_t)d) : out_of_range(call, args[0], "uint");
 }
-FUNCTION(double_of_int) { UNUSED; return cel_double((double)args[0].i); }
-FUNCTION(double_of_uint) { UNUSED; return cel_double((double)args[0].u); }
+FUNCTION(double_of_int)
+{
+	UNUSED;
+	return cel_double((double)args[0].i);
+}
+FUNCTION(double_of_uint)
+{
+	UNUSED;
+	return cel_double((double)args[0].u);
+}
 FUNCTION(double_of_string)
 {
 	(void)n;
@@ -133,12 +154,12 @@ FUNCTION(bool_of_string)
 }
 
 /* --- to strings and bytes */
-#define PRINTED(name, room, print)                                                                                     \
-	FUNCTION(name)                                                                                                     \
-	{                                                                                                                  \
-		(void)n;                                                                                                       \
-		char text[room];                                                                                               \
-		return cel_string_copy(run_of(call), text, print);                                                                 \
+#define PRINTED(name, room, print)                                 \
+	FUNCTION(name)                                             \
+	{                                                          \
+		(void)n;                                           \
+		char text[room];                                   \
+		return cel_string_copy(run_of(call), text, print); \
 	}
 PRINTED(string_of_int, PRINT_ROOM, cel_print_int(text, args[0].i))
 PRINTED(string_of_uint, PRINT_ROOM, cel_print_uint(text, args[0].u))
@@ -146,15 +167,24 @@ PRINTED(string_of_double, PRINT_ROOM, cel_print_double(text, args[0].d))
 PRINTED(string_of_timestamp, 2 * PRINT_ROOM, cel_print_timestamp(text, args[0]))
 PRINTED(string_of_duration, PRINT_ROOM, cel_print_duration(text, args[0]))
 
-FUNCTION(string_of_bool) { UNUSED; return args[0].b ? cel_string("true", 4) : cel_string("false", 5); }
+FUNCTION(string_of_bool)
+{
+	UNUSED;
+	return args[0].b ? cel_string("true", 4) : cel_string("false", 5);
+}
 FUNCTION(string_of_bytes)
 {
 	(void)n;
 	if (!run_spend(run_of(call), args[0].len / 16))
 		return cel_run_cost(run_of(call));
-	return cel_utf8_valid(args[0].s, args[0].len) ? cel_string(args[0].s, args[0].len) : cel_fail_plain(call, "the bytes are no valid UTF-8");
+	return cel_utf8_valid(args[0].s, args[0].len) ? cel_string(args[0].s, args[0].len)
+						      : cel_fail_plain(call, "the bytes are no valid UTF-8");
 }
-FUNCTION(string_of_type) { UNUSED; return cel_string(args[0].type->name, strlen(args[0].type->name)); }
+FUNCTION(string_of_type)
+{
+	UNUSED;
+	return cel_string(args[0].type->name, strlen(args[0].type->name));
+}
 FUNCTION(bytes_of_string)
 {
 	UNUSED;
@@ -182,7 +212,8 @@ FUNCTION(duration_of_string)
 {
 	(void)n;
 	struct cel_value v;
-	return cel_parse_duration(args[0].s, args[0].len, &v) ? v : unreadable(call, args[0], "a duration (1h30m, 90s)");
+	return cel_parse_duration(args[0].s, args[0].len, &v) ? v
+							      : unreadable(call, args[0], "a duration (1h30m, 90s)");
 }
 
 /* --- strings */
@@ -228,22 +259,51 @@ FUNCTION(matches)
 }
 
 static const struct builtin functions[] = {
-	{"size", "s:i", size_string}, {"size", "y:i", size_plain}, {"size", "LA:i", size_plain}, {"size", "MAB:i", size_map},
-	{"size", ".s:i", size_string}, {"size", ".y:i", size_plain}, {"size", ".LA:i", size_plain}, {"size", ".MAB:i", size_map},
-	{"type", "A:T", type_of}, {"dyn", "A:*", identity},
-	{"int", "i:i", identity}, {"int", "u:i", int_of_uint}, {"int", "d:i", int_of_double}, {"int", "s:i", int_of_string},
+	{"size", "s:i", size_string},
+	{"size", "y:i", size_plain},
+	{"size", "LA:i", size_plain},
+	{"size", "MAB:i", size_map},
+	{"size", ".s:i", size_string},
+	{"size", ".y:i", size_plain},
+	{"size", ".LA:i", size_plain},
+	{"size", ".MAB:i", size_map},
+	{"type", "A:T", type_of},
+	{"dyn", "A:*", identity},
+	{"int", "i:i", identity},
+	{"int", "u:i", int_of_uint},
+	{"int", "d:i", int_of_double},
+	{"int", "s:i", int_of_string},
 	{"int", "t:i", int_of_timestamp},
-	{"uint", "u:u", identity}, {"uint", "i:u", uint_of_int}, {"uint", "d:u", uint_of_double}, {"uint", "s:u", uint_of_string},
-	{"double", "d:d", identity}, {"double", "i:d", double_of_int}, {"double", "u:d", double_of_uint},
+	{"uint", "u:u", identity},
+	{"uint", "i:u", uint_of_int},
+	{"uint", "d:u", uint_of_double},
+	{"uint", "s:u", uint_of_string},
+	{"double", "d:d", identity},
+	{"double", "i:d", double_of_int},
+	{"double", "u:d", double_of_uint},
 	{"double", "s:d", double_of_string},
-	{"bool", "b:b", identity}, {"bool", "s:b", bool_of_string},
-	{"string", "s:s", identity}, {"string", "i:s", string_of_int}, {"string", "u:s", string_of_uint},
-	{"string", "d:s", string_of_double}, {"string", "b:s", string_of_bool}, {"string", "y:s", string_of_bytes},
-	{"string", "t:s", string_of_timestamp}, {"string", "p:s", string_of_duration}, {"string", "T:s", string_of_type},
-	{"bytes", "y:y", identity}, {"bytes", "s:y", bytes_of_string},
-	{"timestamp", "t:t", identity}, {"timestamp", "s:t", timestamp_of_string}, {"timestamp", "i:t", timestamp_of_int},
-	{"duration", "p:p", identity}, {"duration", "s:p", duration_of_string},
-	{"contains", ".ss:b", string_contains}, {"startsWith", ".ss:b", starts_with}, {"endsWith", ".ss:b", ends_with},
-	{"matches", ".ss:b", matches}, {"matches", "ss:b", matches},
+	{"bool", "b:b", identity},
+	{"bool", "s:b", bool_of_string},
+	{"string", "s:s", identity},
+	{"string", "i:s", string_of_int},
+	{"string", "u:s", string_of_uint},
+	{"string", "d:s", string_of_double},
+	{"string", "b:s", string_of_bool},
+	{"string", "y:s", string_of_bytes},
+	{"string", "t:s", string_of_timestamp},
+	{"string", "p:s", string_of_duration},
+	{"string", "T:s", string_of_type},
+	{"bytes", "y:y", identity},
+	{"bytes", "s:y", bytes_of_string},
+	{"timestamp", "t:t", identity},
+	{"timestamp", "s:t", timestamp_of_string},
+	{"timestamp", "i:t", timestamp_of_int},
+	{"duration", "p:p", identity},
+	{"duration", "s:p", duration_of_string},
+	{"contains", ".ss:b", string_contains},
+	{"startsWith", ".ss:b", starts_with},
+	{"endsWith", ".ss:b", ends_with},
+	{"matches", ".ss:b", matches},
+	{"matches", "ss:b", matches},
 };
 const struct library cel_library_standard = {functions, sizeof functions / sizeof *functions};

@@ -5,10 +5,12 @@
 #include "cel_text.h"
 #include <string.h>
 
-#define FUNCTION(name)                                                                                                 \
-	static struct cel_value name(const struct cel_call *call, const struct cel_value *args, size_t n)
+#define FUNCTION(name) static struct cel_value name(const struct cel_call *call, const struct cel_value *args, size_t n)
 
-static bool pay(const struct cel_call *call, struct cel_value s) { return run_spend(run_of(call), s.len / 16); }
+static bool pay(const struct cel_call *call, struct cel_value s)
+{
+	return run_spend(run_of(call), s.len / 16);
+}
 static struct cel_value bad_index(const struct cel_call *call, int64_t i)
 {
 	return cel_fail(call, "index out of range: %lld", (long long)i);
@@ -28,7 +30,10 @@ static int64_t offset_of(struct cel_value s, int64_t i)
 	}
 	return (int64_t)at;
 }
-static struct cel_value slice(struct cel_value s, size_t from, size_t to) { return cel_string(s.s + from, to - from); }
+static struct cel_value slice(struct cel_value s, size_t from, size_t to)
+{
+	return cel_string(s.s + from, to - from);
+}
 
 FUNCTION(char_at)
 {
@@ -40,7 +45,8 @@ FUNCTION(char_at)
 	if (at < 0)
 		return bad_index(call, args[1].i);
 	size_t i = (size_t)at;
-	return i == args[0].len ? cel_string("", 0) : slice(args[0], i, i + cel_utf8_get(args[0].s + i, args[0].len - i, &code));
+	return i == args[0].len ? cel_string("", 0)
+				: slice(args[0], i, i + cel_utf8_get(args[0].s + i, args[0].len - i, &code));
 }
 
 /* The place of part in s, in code points, from an offset in bytes on. */
@@ -84,7 +90,8 @@ FUNCTION(substring)
 	if (to < 0)
 		return bad_index(call, args[2].i);
 	if (from > to)
-		return cel_fail(call, "invalid substring range. start: %lld, end: %lld", (long long)args[1].i, (long long)args[2].i);
+		return cel_fail(call, "invalid substring range. start: %lld, end: %lld", (long long)args[1].i,
+				(long long)args[2].i);
 	return slice(args[0], (size_t)from, (size_t)to);
 }
 
@@ -99,13 +106,21 @@ static struct cel_value map_ascii(const struct cel_call *call, struct cel_value 
 		out[i] = (char)(s.s[i] >= low && s.s[i] < low + 26 ? s.s[i] + shift : s.s[i]);
 	return cel_string(out, s.len);
 }
-FUNCTION(lower_ascii) { (void)n; return map_ascii(call, args[0], 'A', 'a' - 'A'); }
-FUNCTION(upper_ascii) { (void)n; return map_ascii(call, args[0], 'a', 'A' - 'a'); }
+FUNCTION(lower_ascii)
+{
+	(void)n;
+	return map_ascii(call, args[0], 'A', 'a' - 'A');
+}
+FUNCTION(upper_ascii)
+{
+	(void)n;
+	return map_ascii(call, args[0], 'a', 'A' - 'a');
+}
 
 static bool is_space(uint32_t c)
 {
-	return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
-	       c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+	return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 FUNCTION(trim)
 {
@@ -189,7 +204,7 @@ FUNCTION(split)
 	size_t count = 0, at = 0;
 	while (count + 1 < most && (limit < 0 || (int64_t)count + 1 < limit)) {
 		size_t stop = by.len ? (size_t)(cel_find_bytes(s.s + at, s.len - at, by.s, by.len) - s.s)
-		                     : at + cel_utf8_get(s.s + at, s.len - at, &code);
+				     : at + cel_utf8_get(s.s + at, s.len - at, &code);
 		items[count++] = slice(s, at, stop);
 		at = stop + by.len;
 	}
@@ -237,15 +252,31 @@ FUNCTION(quote)
 	return cel_out_string(&out);
 }
 
-FUNCTION(string_format) { (void)n; return cel_format(run_of(call), args[0], args[1]); }
+FUNCTION(string_format)
+{
+	(void)n;
+	return cel_format(run_of(call), args[0], args[1]);
+}
 
 static const struct builtin functions[] = {
-	{"charAt", ".si:s", char_at}, {"indexOf", ".ss:i", index_of}, {"indexOf", ".ssi:i", index_of},
-	{"lastIndexOf", ".ss:i", last_index_of}, {"lastIndexOf", ".ssi:i", last_index_of},
-	{"substring", ".si:s", substring}, {"substring", ".sii:s", substring}, {"lowerAscii", ".s:s", lower_ascii},
-	{"upperAscii", ".s:s", upper_ascii}, {"trim", ".s:s", trim}, {"reverse", ".s:s", reverse},
-	{"replace", ".sss:s", replace}, {"replace", ".sssi:s", replace}, {"split", ".ss:Ls", split},
-	{"split", ".ssi:Ls", split}, {"join", ".Ls:s", join}, {"join", ".Lss:s", join}, {"strings.quote", "s:s", quote},
+	{"charAt", ".si:s", char_at},
+	{"indexOf", ".ss:i", index_of},
+	{"indexOf", ".ssi:i", index_of},
+	{"lastIndexOf", ".ss:i", last_index_of},
+	{"lastIndexOf", ".ssi:i", last_index_of},
+	{"substring", ".si:s", substring},
+	{"substring", ".sii:s", substring},
+	{"lowerAscii", ".s:s", lower_ascii},
+	{"upperAscii", ".s:s", upper_ascii},
+	{"trim", ".s:s", trim},
+	{"reverse", ".s:s", reverse},
+	{"replace", ".sss:s", replace},
+	{"replace", ".sssi:s", replace},
+	{"split", ".ss:Ls", split},
+	{"split", ".ssi:Ls", split},
+	{"join", ".Ls:s", join},
+	{"join", ".Lss:s", join},
+	{"strings.quote", "s:s", quote},
 	{"format", ".sL*:s", string_format},
 };
 const struct library cel_library_strings = {functions, sizeof functions / sizeof *functions};

@@ -12,20 +12,33 @@ static int64_t part_of(enum part part, int64_t seconds, uint32_t nanos)
 	unsigned month, day;
 	cel_civil_from_days(days, &year, &month, &day);
 	switch (part) {
-	case YEAR: return year;
-	case MONTH: return month - 1;
-	case DATE: return day;
-	case DAY_OF_MONTH: return day - 1;
-	case DAY_OF_WEEK: return ((days + 4) % 7 + 7) % 7;
-	case DAY_OF_YEAR: return days - cel_days_from_civil(year, 1, 1);
-	case HOURS: return rest / 3600;
-	case MINUTES: return rest / 60 % 60;
-	case SECONDS: return rest % 60;
-	default: return nanos / 1000000;
+	case YEAR:
+		return year;
+	case MONTH:
+		return month - 1;
+	case DATE:
+		return day;
+	case DAY_OF_MONTH:
+		return day - 1;
+	case DAY_OF_WEEK:
+		return ((days + 4) % 7 + 7) % 7;
+	case DAY_OF_YEAR:
+		return days - cel_days_from_civil(year, 1, 1);
+	case HOURS:
+		return rest / 3600;
+	case MINUTES:
+		return rest / 60 % 60;
+	case SECONDS:
+		return rest % 60;
+	default:
+		return nanos / 1000000;
 	}
 }
 
-static bool two_digits(const char *s) { return s[0] >= '0' && s[0] <= '9' && s[1] >= '0' && s[1] <= '9'; }
+static bool two_digits(const char *s)
+{
+	return s[0] >= '0' && s[0] <= '9' && s[1] >= '0' && s[1] <= '9';
+}
 
 /* "+08:00", "-02:30", "02:00" */
 static bool fixed_offset(const char *s, size_t len, int64_t *offset)
@@ -56,7 +69,7 @@ bool cel_find_offset(const struct cel_options *options, struct cel_value name, i
 }
 
 static struct cel_value get(const struct cel_call *call, const struct cel_value *args, size_t n, enum part part,
-                            const char *name)
+			    const char *name)
 {
 	const struct cel_options *options = run_of(call)->options;
 	int64_t offset = 0;
@@ -68,10 +81,10 @@ static struct cel_value get(const struct cel_call *call, const struct cel_value 
 	return cel_int(part_of(part, args[0].i + offset, args[0].nanos));
 }
 
-#define GETTER(function, name, part)                                                                                   \
-	static struct cel_value function(const struct cel_call *call, const struct cel_value *args, size_t n)              \
-	{                                                                                                                  \
-		return get(call, args, n, part, name);                                                                         \
+#define GETTER(function, name, part)                                                                          \
+	static struct cel_value function(const struct cel_call *call, const struct cel_value *args, size_t n) \
+	{                                                                                                     \
+		return get(call, args, n, part, name);                                                        \
 	}
 GETTER(full_year, "getFullYear", YEAR)
 GETTER(month, "getMonth", MONTH)
@@ -91,25 +104,38 @@ static int64_t units(struct cel_value d, int64_t unit)
 	return whole / unit;
 }
 
-#define DURATION(function, value)                                                                                      \
-	static struct cel_value function(const struct cel_call *call, const struct cel_value *args, size_t n)              \
-	{                                                                                                                  \
-		(void)call, (void)n;                                                                                           \
-		return cel_int(value);                                                                                         \
+#define DURATION(function, value)                                                                             \
+	static struct cel_value function(const struct cel_call *call, const struct cel_value *args, size_t n) \
+	{                                                                                                     \
+		(void)call, (void)n;                                                                          \
+		return cel_int(value);                                                                        \
 	}
 DURATION(duration_hours, units(args[0], 3600))
 DURATION(duration_minutes, units(args[0], 60))
 DURATION(duration_seconds, units(args[0], 1))
 /* the milliseconds within the second, as the standard's cases have it */
-DURATION(duration_milliseconds, args[0].i < 0 && args[0].nanos ? -(int64_t)(1000000000 - args[0].nanos) / 1000000
-                                                               : args[0].nanos / 1000000)
+DURATION(duration_milliseconds,
+	 args[0].i < 0 && args[0].nanos ? -(int64_t)(1000000000 - args[0].nanos) / 1000000 : args[0].nanos / 1000000)
 
-#define BOTH(name, function) {name, ".t:i", function}, {name, ".ts:i", function}
+#define BOTH(name, function)            \
+	{name, ".t:i", function},       \
+	{                               \
+		name, ".ts:i", function \
+	}
 static const struct builtin functions[] = {
-	BOTH("getFullYear", full_year), BOTH("getMonth", month), BOTH("getDate", date), BOTH("getDayOfMonth", day_of_month),
-	BOTH("getDayOfWeek", day_of_week), BOTH("getDayOfYear", day_of_year), BOTH("getHours", hours),
-	BOTH("getMinutes", minutes), BOTH("getSeconds", seconds), BOTH("getMilliseconds", milliseconds),
-	{"getHours", ".p:i", duration_hours}, {"getMinutes", ".p:i", duration_minutes},
-	{"getSeconds", ".p:i", duration_seconds}, {"getMilliseconds", ".p:i", duration_milliseconds},
+	BOTH("getFullYear", full_year),
+	BOTH("getMonth", month),
+	BOTH("getDate", date),
+	BOTH("getDayOfMonth", day_of_month),
+	BOTH("getDayOfWeek", day_of_week),
+	BOTH("getDayOfYear", day_of_year),
+	BOTH("getHours", hours),
+	BOTH("getMinutes", minutes),
+	BOTH("getSeconds", seconds),
+	BOTH("getMilliseconds", milliseconds),
+	{"getHours", ".p:i", duration_hours},
+	{"getMinutes", ".p:i", duration_minutes},
+	{"getSeconds", ".p:i", duration_seconds},
+	{"getMilliseconds", ".p:i", duration_milliseconds},
 };
 const struct library cel_library_time = {functions, sizeof functions / sizeof *functions};

@@ -5,7 +5,7 @@
 
 struct macro {
 	const char *name;
-	uint8_t args;  /* without the receiver */
+	uint8_t args; /* without the receiver */
 	uint8_t vars;
 	uint8_t loop;  /* enum loop_kind */
 	bool filtered; /* the argument before the last is a condition */
@@ -51,7 +51,8 @@ static struct node *loop(struct compilation *c, struct node *call, const struct 
 	for (uint32_t i = 0; i < m->vars; i++)
 		node->vars[i] = variable(c, call, call->kids[1 + i]);
 	if (m->vars == 2 && strcmp(node->vars[0], node->vars[1]) == 0)
-		cel_fault_at(c, call->kids[2]->pos, call->kids[2]->len, "the two names of %s() must differ", call->name);
+		cel_fault_at(c, call->kids[2]->pos, call->kids[2]->len, "the two names of %s() must differ",
+			     call->name);
 	cel_node_kids(c, node, kids, m->filtered ? 3 : 2);
 	return node;
 }
@@ -91,8 +92,9 @@ static struct node *has(struct compilation *c, struct node *call)
 		cel_node_kids(c, node, &arg, 1);
 		return node;
 	}
-	cel_fault_at(c, arg->pos, arg->len, c->env->options.has_name ? "has() asks for a field or a name: has(x.field), has(x)"
-	                                                         : "has() asks for a field: has(x.field)");
+	cel_fault_at(c, arg->pos, arg->len,
+		     c->env->options.has_name ? "has() asks for a field or a name: has(x.field), has(x)"
+					      : "has() asks for a field: has(x.field)");
 	return arg;
 }
 

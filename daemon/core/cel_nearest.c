@@ -13,7 +13,10 @@ static size_t decode(const char *s, uint32_t out[LONGEST])
 	return n;
 }
 
-static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
 
 /* Insertions, deletions, replacements and swaps of neighbours that make b of a. */
 static unsigned distance(const uint32_t *a, size_t n, const uint32_t *b, size_t m)
@@ -52,7 +55,8 @@ const char *cel_nearest(const char *word, const char *const *names, size_t n)
 		size_t other = decode(names[i], b);
 		unsigned d = distance(a, len, b, other);
 		size_t longer = len > other ? len : other;
-		bool near = d == 1 || d * 3 <= longer || (d * 2 <= longer && (within(a, len, b, other) || within(b, other, a, len)));
+		bool near = d == 1 || d * 3 <= longer ||
+			    (d * 2 <= longer && (within(a, len, b, other) || within(b, other, a, len)));
 		if (near && d < longer && (!best || d < best_distance)) {
 			best = names[i];
 			best_distance = d;

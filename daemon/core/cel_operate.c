@@ -1,25 +1,26 @@
 /* cel_operate.c: operators on values of any kinds: arithmetic, comparison, membership, selection. */
-#include "cel_ast.h"
 #include "cel_code.h"
 #include "cel_time.h"
+#include "cel_token.h"
 #include <math.h>
 #include <string.h>
 
 static const char *const signs[T_KINDS] = {
-	[T_PLUS] = "+", [T_MINUS] = "-", [T_STAR] = "*", [T_SLASH] = "/", [T_PERCENT] = "%", [T_LT] = "<", [T_LE] = "<=",
-	[T_GT] = ">", [T_GE] = ">=", [T_EQ] = "==", [T_NE] = "!=",
+	[T_PLUS] = "+", [T_MINUS] = "-", [T_STAR] = "*", [T_SLASH] = "/", [T_PERCENT] = "%", [T_LT] = "<",
+	[T_LE] = "<=",  [T_GT] = ">",    [T_GE] = ">=",  [T_EQ] = "==",   [T_NE] = "!=",
 };
 
 static struct cel_value fail_with(struct run *run, const char *what, int op, struct cel_value a, struct cel_value b)
 {
 	char left[64], right[64];
-	return cel_fail(&run->call, "%s: %s %s %s", what, cel_show(a, left, sizeof left), signs[op], cel_show(b, right, sizeof right));
+	return cel_fail(&run->call, "%s: %s %s %s", what, cel_show(a, left, sizeof left), signs[op],
+			cel_show(b, right, sizeof right));
 }
 
 static struct cel_value no_operator(struct run *run, int op, struct cel_value a, struct cel_value b)
 {
 	return cel_fail(&run->call, "no such overload: %s %s %s", cel_type_of_kind(a.kind)->name, signs[op],
-	                cel_type_of_kind(b.kind)->name);
+			cel_type_of_kind(b.kind)->name);
 }
 
 /* --- arithmetic */
@@ -28,9 +29,15 @@ static struct cel_value ints(struct run *run, int op, struct cel_value a, struct
 	int64_t r = 0;
 	bool over = false;
 	switch (op) {
-	case T_PLUS: over = __builtin_add_overflow(a.i, b.i, &r); break;
-	case T_MINUS: over = __builtin_sub_overflow(a.i, b.i, &r); break;
-	case T_STAR: over = __builtin_mul_overflow(a.i, b.i, &r); break;
+	case T_PLUS:
+		over = __builtin_add_overflow(a.i, b.i, &r);
+		break;
+	case T_MINUS:
+		over = __builtin_sub_overflow(a.i, b.i, &r);
+		break;
+	case T_STAR:
+		over = __builtin_mul_overflow(a.i, b.i, &r);
+		break;
 	default:
 		if (op == T_SLASH && run->options->refuse_int_division)
 			return fail_with(run, "int / int drops the remainder; write double(a) / b", op, a, b);
@@ -48,9 +55,15 @@ static struct cel_value uints(struct run *run, int op, struct cel_value a, struc
 	uint64_t r = 0;
 	bool over = false;
 	switch (op) {
-	case T_PLUS: over = __builtin_add_overflow(a.u, b.u, &r); break;
-	case T_MINUS: over = __builtin_sub_overflow(a.u, b.u, &r); break;
-	case T_STAR: over = __builtin_mul_overflow(a.u, b.u, &r); break;
+	case T_PLUS:
+		over = __builtin_add_overflow(a.u, b.u, &r);
+		break;
+	case T_MINUS:
+		over = __builtin_sub_overflow(a.u, b.u, &r);
+		break;
+	case T_STAR:
+		over = __builtin_mul_overflow(a.u, b.u, &r);
+		break;
 	default:
 		if (b.u == 0)
 			return fail_with(run, op == T_SLASH ? "division by zero" : "modulus by zero", op, a, b);
@@ -62,11 +75,16 @@ static struct cel_value uints(struct run *run, int op, struct cel_value a, struc
 static struct cel_value doubles(struct run *run, int op, struct cel_value a, struct cel_value b)
 {
 	switch (op) {
-	case T_PLUS: return cel_double(a.d + b.d);
-	case T_MINUS: return cel_double(a.d - b.d);
-	case T_STAR: return cel_double(a.d * b.d);
-	case T_SLASH: return cel_double(a.d / b.d);
-	default: return no_operator(run, op, a, b);
+	case T_PLUS:
+		return cel_double(a.d + b.d);
+	case T_MINUS:
+		return cel_double(a.d - b.d);
+	case T_STAR:
+		return cel_double(a.d * b.d);
+	case T_SLASH:
+		return cel_double(a.d / b.d);
+	default:
+		return no_operator(run, op, a, b);
 	}
 }
 
@@ -112,8 +130,10 @@ static struct cel_value instants(struct run *run, int op, struct cel_value a, st
 		return no_operator(run, op, a, b);
 	int kind = a.kind != b.kind ? CEL_TIMESTAMP : CEL_DURATION;
 	if (!cel_time_add(a, b, op == T_MINUS, kind, &sum))
-		return fail_with(run, kind == CEL_TIMESTAMP ? "the result is out of the range of timestamps"
-		                                            : "the result is out of the range of durations", op, a, b);
+		return fail_with(run,
+				 kind == CEL_TIMESTAMP ? "the result is out of the range of timestamps"
+						       : "the result is out of the range of durations",
+				 op, a, b);
 	return sum;
 }
 
@@ -123,15 +143,22 @@ struct cel_value cel_arithmetic(struct run *run, int op, struct cel_value a, str
 		return cel_merge(run, a, b);
 	if (a.kind == b.kind)
 		switch (a.kind) {
-		case CEL_INT: return ints(run, op, a, b);
-		case CEL_UINT: return uints(run, op, a, b);
-		case CEL_DOUBLE: return doubles(run, op, a, b);
+		case CEL_INT:
+			return ints(run, op, a, b);
+		case CEL_UINT:
+			return uints(run, op, a, b);
+		case CEL_DOUBLE:
+			return doubles(run, op, a, b);
 		case CEL_STRING:
-		case CEL_BYTES: return op == T_PLUS ? concat_bytes(run, a, b) : no_operator(run, op, a, b);
-		case CEL_LIST: return op == T_PLUS ? concat_lists(run, a, b) : no_operator(run, op, a, b);
-		default: break;
+		case CEL_BYTES:
+			return op == T_PLUS ? concat_bytes(run, a, b) : no_operator(run, op, a, b);
+		case CEL_LIST:
+			return op == T_PLUS ? concat_lists(run, a, b) : no_operator(run, op, a, b);
+		default:
+			break;
 		}
-	bool times = (a.kind == CEL_TIMESTAMP || a.kind == CEL_DURATION) && (b.kind == CEL_TIMESTAMP || b.kind == CEL_DURATION);
+	bool times = (a.kind == CEL_TIMESTAMP || a.kind == CEL_DURATION) &&
+		     (b.kind == CEL_TIMESTAMP || b.kind == CEL_DURATION);
 	if (times)
 		return instants(run, op, a, b);
 	if (run->options->mixed_arithmetic && a.kind == CEL_INT && b.kind == CEL_DOUBLE)
@@ -149,7 +176,8 @@ struct cel_value cel_negate(struct run *run, struct cel_value a)
 		return cel_double(-a.d);
 	if (a.kind != CEL_INT)
 		return cel_fail_overload(&run->call, "-", &a, 1);
-	return a.i == INT64_MIN ? cel_fail(&run->call, "the negative of the least int is too large for an int") : cel_int(-a.i);
+	return a.i == INT64_MIN ? cel_fail(&run->call, "the negative of the least int is too large for an int")
+				: cel_int(-a.i);
 }
 
 /* --- comparison */
@@ -158,7 +186,8 @@ static struct cel_value of_verdict(struct run *run, enum verdict v, bool negated
 	if (v == MAYBE)
 		return cel_unknown(NULL);
 	if (v == WRONG)
-		return run->exhausted ? cel_run_cost(run) : cel_fail(&run->call, "the values are nested too deeply to compare");
+		return run->exhausted ? cel_run_cost(run)
+				      : cel_fail(&run->call, "the values are nested too deeply to compare");
 	return cel_bool((v == YES) != negated);
 }
 
@@ -188,10 +217,14 @@ struct cel_value cel_compare(struct run *run, int op, struct cel_value a, struct
 	if (o == 2)
 		return cel_bool(false);
 	switch (op) {
-	case T_LT: return cel_bool(o < 0);
-	case T_LE: return cel_bool(o <= 0);
-	case T_GT: return cel_bool(o > 0);
-	default: return cel_bool(o >= 0);
+	case T_LT:
+		return cel_bool(o < 0);
+	case T_LE:
+		return cel_bool(o <= 0);
+	case T_GT:
+		return cel_bool(o > 0);
+	default:
+		return cel_bool(o >= 0);
 	}
 }
 
@@ -206,15 +239,17 @@ struct cel_value cel_contains(struct run *run, struct cel_value a, struct cel_va
 		return cel_bool(found && found->kind != CEL_UNKNOWN);
 	}
 	if (in.kind != CEL_LIST)
-		return cel_fail(&run->call, "no such overload: %s in %s", cel_type_of_kind(a.kind)->name, cel_type_of_kind(in.kind)->name);
+		return cel_fail(&run->call, "no such overload: %s in %s", cel_type_of_kind(a.kind)->name,
+				cel_type_of_kind(in.kind)->name);
 	struct cel_value none = cel_bool(false);
 	for (uint32_t i = 0; i < in.len; i++) {
 		enum verdict v = cel_same(run, a, in.items[i]);
 		if (v == YES || v == WRONG)
 			return of_verdict(run, v, false);
 		if (v == MAYBE)
-			none = is_bad(none) || !is_bad(in.items[i]) ? cel_unknown(none.kind == CEL_UNKNOWN ? none.problem : NULL)
-			                                            : in.items[i];
+			none = is_bad(none) || !is_bad(in.items[i])
+				       ? cel_unknown(none.kind == CEL_UNKNOWN ? none.problem : NULL)
+				       : in.items[i];
 	}
 	return named(run, none);
 }
@@ -222,7 +257,7 @@ struct cel_value cel_contains(struct run *run, struct cel_value a, struct cel_va
 /* --- selection */
 /* The element, or NULL; *error is set where the key can't be an index. */
 static const struct cel_value *list_element(struct run *run, struct cel_value list, struct cel_value key,
-                                            struct cel_value *error)
+					    struct cel_value *error)
 {
 	int64_t i = -1;
 	*error = cel_null();
@@ -262,7 +297,8 @@ struct cel_value cel_element(struct run *run, struct cel_value of, struct cel_va
 		if (is_bad(error))
 			return error;
 	} else if (of.kind != CEL_MAP) {
-		return cel_fail(&run->call, "no such overload: %s has no fields or elements", cel_type_of_kind(of.kind)->name);
+		return cel_fail(&run->call, "no such overload: %s has no fields or elements",
+				cel_type_of_kind(of.kind)->name);
 	} else if (of.sub != CEL_SUB_INDEXED && !run_spend(run, cel_map_room(of) / 4)) {
 		return cel_run_cost(run);
 	} else {
@@ -273,7 +309,8 @@ struct cel_value cel_element(struct run *run, struct cel_value of, struct cel_va
 	if (optional)
 		return (struct cel_value){.kind = CEL_OPTIONAL};
 	if (of.kind == CEL_LIST)
-		return cel_fail(&run->call, "there is no element %s in a list of %u", cel_show(key, text, sizeof text), of.len);
+		return cel_fail(&run->call, "there is no element %s in a list of %u", cel_show(key, text, sizeof text),
+				of.len);
 	return cel_fail(&run->call, "no such key: %s", cel_show(key, text, sizeof text));
 }
 

@@ -1,50 +1,7 @@
 /* cel_parse.c: tokens to the syntax tree, by one table of what each token does before and after an expression.
  * Chains of operators are loops, so that only brackets, ! - and ?: nest on the C stack; those are counted. */
 #include "cel_ast.h"
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-void *cel_take(struct compilation *c, size_t size)
-{
-	void *p = cel_pool_alloc(&c->pool, size);
-	if (!p)
-		longjmp(c->out, 1);
-	return p;
-}
-
-char *cel_take_text(struct compilation *c, const char *s, size_t len)
-{
-	char *p = cel_take(c, len + 1);
-	if (len)
-		memcpy(p, s, len);
-	return p;
-}
-
-void cel_fault_at(struct compilation *c, uint32_t pos, uint32_t len, const char *format, ...)
-{
-	if (c->broken || c->n_faults >= MAX_FAULTS)
-		return;
-	char text[512];
-	va_list list;
-	va_start(list, format);
-	int n = vsnprintf(text, sizeof text, format, list);
-	va_end(list);
-	size_t size = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-	if (c->n_faults == c->room_faults) {
-		c->room_faults = c->room_faults ? 2 * c->room_faults : 4;
-		struct fault *more = cel_take(c, c->room_faults * sizeof *more);
-		if (c->n_faults)
-			memcpy(more, c->faults, c->n_faults * sizeof *more);
-		c->faults = more;
-	}
-	if (pos > c->len)
-		pos = c->len;
-	if (len > c->len - pos)
-		len = c->len - pos;
-	c->faults[c->n_faults++] = (struct fault){pos, len, cel_take_text(c, text, size)};
-}
 
 static void syntax(struct compilation *c, const char *message)
 {
@@ -73,7 +30,8 @@ void cel_node_kids(struct compilation *c, struct node *node, struct node *const 
 			node->depth = (uint16_t)(kids[i]->depth + 1);
 	}
 	if (node->depth > MAX_DEPTH && !c->broken) {
-		cel_fault_at(c, node->pos, node->len, "the expression is nested too deeply, or a chain of operators is too long");
+		cel_fault_at(c, node->pos, node->len,
+			     "the expression is nested too deeply, or a chain of operators is too long");
 		c->broken = true;
 		c->token.kind = T_END;
 	}
@@ -96,7 +54,8 @@ static struct node *expression(struct compilation *c, enum precedence least)
 	if (++c->nesting > MAX_NESTING)
 		syntax(c, "the expression is nested too deeply");
 	else if (!table[c->token.kind].before)
-		syntax(c, c->token.kind == T_END ? "the expression ends too early; a value is missing" : "a value is missing here");
+		syntax(c, c->token.kind == T_END ? "the expression ends too early; a value is missing"
+						 : "a value is missing here");
 	else
 		left = table[c->token.kind].before(c);
 	if (c->broken || !left)
@@ -221,42 +180,37 @@ static struct node *group(struct compilation *c)
 	return inner;
 }
 
-static struct node *list(struct compilation *c)
+/* The rest of a list or a map, to its closing bracket. */
+static struct node *aggregate(struct compilation *c, int kind, enum token_kind close, const char *unclosed)
 {
 	struct kids k = {0};
 	uint32_t pos = c->token.pos;
 	cel_lex_next(c);
-	while (c->token.kind != T_RBRACKET && !c->broken) {
+	while (c->token.kind != close && !c->broken) {
 		bool optional = accept(c, T_QUESTION);
 		kids_add(c, &k, expression(c, P_COND), optional);
+		if (kind == N_MAP) {
+			expect(c, T_COLON, "a : is missing between key and value");
+			kids_add(c, &k, expression(c, P_COND), optional);
+		}
 		if (!accept(c, T_COMMA))
 			break;
 	}
-	expect(c, T_RBRACKET, "a comma or ] is missing here");
-	struct node *node = cel_node_new(c, N_LIST, pos, c->end);
+	expect(c, close, unclosed);
+	struct node *node = cel_node_new(c, kind, pos, c->end);
 	node->optionals = k.any_optional ? k.optionals : NULL;
 	cel_node_kids(c, node, k.nodes, k.n);
 	return node;
 }
 
+static struct node *list(struct compilation *c)
+{
+	return aggregate(c, N_LIST, T_RBRACKET, "a comma or ] is missing here");
+}
+
 static struct node *map(struct compilation *c)
 {
-	struct kids k = {0};
-	uint32_t pos = c->token.pos;
-	cel_lex_next(c);
-	while (c->token.kind != T_RBRACE && !c->broken) {
-		bool optional = accept(c, T_QUESTION);
-		kids_add(c, &k, expression(c, P_COND), optional);
-		expect(c, T_COLON, "a : is missing between key and value");
-		kids_add(c, &k, expression(c, P_COND), optional);
-		if (!accept(c, T_COMMA))
-			break;
-	}
-	expect(c, T_RBRACE, "a comma or } is missing here");
-	struct node *node = cel_node_new(c, N_MAP, pos, c->end);
-	node->optionals = k.any_optional ? k.optionals : NULL;
-	cel_node_kids(c, node, k.nodes, k.n);
-	return node;
+	return aggregate(c, N_MAP, T_RBRACE, "a comma or } is missing here");
 }
 
 /* A number with the minus before it: only so can the least int be written. */
@@ -394,14 +348,19 @@ static struct node *index_of(struct compilation *c, struct node *left)
 static struct node *message(struct compilation *c, struct node *left)
 {
 	syntax(c, cel_node_path(c, left) ? "there are no message types here; a map is written {'key': value}"
-	                             : "an operator is missing before {");
+					 : "an operator is missing before {");
 	return left;
 }
 
 static const struct row table[T_KINDS] = {
-	[T_INT] = {.before = literal}, [T_UINT] = {.before = literal}, [T_DOUBLE] = {.before = literal},
-	[T_STRING] = {.before = literal}, [T_BYTES] = {.before = literal}, [T_TRUE] = {.before = literal},
-	[T_FALSE] = {.before = literal}, [T_NULL] = {.before = literal},
+	[T_INT] = {.before = literal},
+	[T_UINT] = {.before = literal},
+	[T_DOUBLE] = {.before = literal},
+	[T_STRING] = {.before = literal},
+	[T_BYTES] = {.before = literal},
+	[T_TRUE] = {.before = literal},
+	[T_FALSE] = {.before = literal},
+	[T_NULL] = {.before = literal},
 	[T_IDENT] = {.before = name},
 	[T_DOT] = {name, select_field, P_MEMBER},
 	[T_LPAREN] = {.before = group},
@@ -413,9 +372,12 @@ static const struct row table[T_KINDS] = {
 	[T_STAR] = {.after = binary, .precedence = P_PRODUCT},
 	[T_SLASH] = {.after = binary, .precedence = P_PRODUCT},
 	[T_PERCENT] = {.after = binary, .precedence = P_PRODUCT},
-	[T_EQ] = {.after = binary, .precedence = P_RELATION}, [T_NE] = {.after = binary, .precedence = P_RELATION},
-	[T_LT] = {.after = binary, .precedence = P_RELATION}, [T_LE] = {.after = binary, .precedence = P_RELATION},
-	[T_GT] = {.after = binary, .precedence = P_RELATION}, [T_GE] = {.after = binary, .precedence = P_RELATION},
+	[T_EQ] = {.after = binary, .precedence = P_RELATION},
+	[T_NE] = {.after = binary, .precedence = P_RELATION},
+	[T_LT] = {.after = binary, .precedence = P_RELATION},
+	[T_LE] = {.after = binary, .precedence = P_RELATION},
+	[T_GT] = {.after = binary, .precedence = P_RELATION},
+	[T_GE] = {.after = binary, .precedence = P_RELATION},
 	[T_IN] = {.after = binary, .precedence = P_RELATION},
 	[T_AND] = {.after = logic, .precedence = P_AND},
 	[T_OR] = {.after = logic, .precedence = P_OR},
@@ -456,6 +418,7 @@ struct node *cel_parse(struct compilation *c)
 	}
 	struct node *root = expression(c, P_COND);
 	if (!c->broken && c->token.kind != T_END)
-		syntax(c, c->token.kind == T_RPAREN ? "this ) has no ( before it" : "an operator is missing here, or this is too much");
+		syntax(c, c->token.kind == T_RPAREN ? "this ) has no ( before it"
+						    : "an operator is missing here, or this is too much");
 	return c->broken || c->n_faults ? NULL : root;
 }

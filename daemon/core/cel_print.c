@@ -31,7 +31,10 @@ void cel_out_put(struct out *out, const char *s, size_t len)
 	out->len += len;
 }
 
-void cel_out_text(struct out *out, const char *s) { cel_out_put(out, s, strlen(s)); }
+void cel_out_text(struct out *out, const char *s)
+{
+	cel_out_put(out, s, strlen(s));
+}
 
 struct cel_value cel_out_string(struct out *out)
 {
@@ -40,8 +43,14 @@ struct cel_value cel_out_string(struct out *out)
 	return cel_string(out->s ? out->s : "", out->len);
 }
 
-size_t cel_print_int(char text[PRINT_ROOM], int64_t i) { return (size_t)snprintf(text, PRINT_ROOM, "%" PRId64, i); }
-size_t cel_print_uint(char text[PRINT_ROOM], uint64_t u) { return (size_t)snprintf(text, PRINT_ROOM, "%" PRIu64, u); }
+size_t cel_print_int(char text[PRINT_ROOM], int64_t i)
+{
+	return (size_t)snprintf(text, PRINT_ROOM, "%" PRId64, i);
+}
+size_t cel_print_uint(char text[PRINT_ROOM], uint64_t u)
+{
+	return (size_t)snprintf(text, PRINT_ROOM, "%" PRIu64, u);
+}
 
 size_t cel_print_double(char text[PRINT_ROOM], double d)
 {
@@ -78,8 +87,9 @@ size_t cel_print_timestamp(char text[2 * PRINT_ROOM], struct cel_value t)
 	int64_t seconds = t.i - days * 86400;
 	unsigned month, day;
 	cel_civil_from_days(days, &year, &month, &day);
-	size_t n = (size_t)snprintf(text, 2 * PRINT_ROOM, "%04" PRId64 "-%02u-%02uT%02u:%02u:%02u", year, month, day,
-	                            (unsigned)(seconds / 3600), (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
+	size_t n =
+		(size_t)snprintf(text, 2 * PRINT_ROOM, "%04" PRId64 "-%02u-%02uT%02u:%02u:%02u", year, month, day,
+				 (unsigned)(seconds / 3600), (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
 	n += fraction(text + n, 2 * PRINT_ROOM - n, t.nanos);
 	text[n++] = 'Z';
 	text[n] = '\0';
@@ -110,22 +120,44 @@ char *cel_show(struct cel_value value, char *out, size_t size)
 {
 	char text[2 * PRINT_ROOM] = "";
 	switch (value.kind) {
-	case CEL_NULL: snprintf(out, size, "null"); break;
-	case CEL_BOOL: snprintf(out, size, value.b ? "true" : "false"); break;
-	case CEL_INT: cel_print_int(text, value.i); break;
-	case CEL_UINT: cel_print_uint(text, value.u); break;
-	case CEL_DOUBLE: cel_print_double(text, value.d); break;
-	case CEL_TIMESTAMP: cel_print_timestamp(text, value); break;
-	case CEL_DURATION: cel_print_duration(text, value); break;
+	case CEL_NULL:
+		snprintf(out, size, "null");
+		break;
+	case CEL_BOOL:
+		snprintf(out, size, value.b ? "true" : "false");
+		break;
+	case CEL_INT:
+		cel_print_int(text, value.i);
+		break;
+	case CEL_UINT:
+		cel_print_uint(text, value.u);
+		break;
+	case CEL_DOUBLE:
+		cel_print_double(text, value.d);
+		break;
+	case CEL_TIMESTAMP:
+		cel_print_timestamp(text, value);
+		break;
+	case CEL_DURATION:
+		cel_print_duration(text, value);
+		break;
 	case CEL_STRING: {
 		size_t n = value.len < 40 ? value.len : cel_utf8_skip(value.s, value.len, 13);
 		snprintf(out, size, "'%.*s%s'", (int)n, value.s ? value.s : "", n < value.len ? "..." : "");
 		break;
 	}
-	case CEL_LIST: snprintf(out, size, "a list of %u", value.len); break;
-	case CEL_MAP: snprintf(out, size, "a map of %u", cel_map_size(value)); break;
-	case CEL_TYPE: snprintf(out, size, "%s", value.type->name); break;
-	default: snprintf(out, size, "%s", cel_type_of_kind(value.kind)->name); break;
+	case CEL_LIST:
+		snprintf(out, size, "a list of %u", value.len);
+		break;
+	case CEL_MAP:
+		snprintf(out, size, "a map of %u", cel_map_size(value));
+		break;
+	case CEL_TYPE:
+		snprintf(out, size, "%s", value.type->name);
+		break;
+	default:
+		snprintf(out, size, "%s", cel_type_of_kind(value.kind)->name);
+		break;
 	}
 	if (text[0])
 		snprintf(out, size, "%s%s", text, value.kind == CEL_UINT ? "u" : "");

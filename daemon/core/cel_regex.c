@@ -23,7 +23,10 @@ struct regex {
 	uint8_t first[256]; /* 1: it may */
 };
 
-void *cel_regex_pool(void *pool, size_t size) { return cel_pool_alloc(pool, size); }
+void *cel_regex_pool(void *pool, size_t size)
+{
+	return cel_pool_alloc(pool, size);
+}
 
 /* --- tree to states, from the end to the beginning: each piece is built knowing what follows it */
 struct builder {
@@ -94,17 +97,22 @@ static uint32_t build(struct builder *b, const struct re_node *node, uint32_t ne
 	if (b->p->why)
 		return 0;
 	switch (node->kind) {
-	case RE_SET: return add(b, (struct state){.op = RE_CHAR, .next = next, .set = node->set});
-	case RE_ASSERT: return add(b, (struct state){.op = RE_TEST, .assert = node->assert, .next = next});
-	case RE_CAT: return build_row(b, node->kids, next);
-	case RE_REPEAT: return build_repeat(b, node, next);
+	case RE_SET:
+		return add(b, (struct state){.op = RE_CHAR, .next = next, .set = node->set});
+	case RE_ASSERT:
+		return add(b, (struct state){.op = RE_TEST, .assert = node->assert, .next = next});
+	case RE_CAT:
+		return build_row(b, node->kids, next);
+	case RE_REPEAT:
+		return build_repeat(b, node, next);
 	case RE_ALT: {
 		uint32_t all = build(b, node->kids, next);
 		for (const struct re_node *k = node->kids->next; k && !b->p->why; k = k->next)
 			all = add(b, (struct state){.op = RE_SPLIT, .next = build(b, k, next), .other = all});
 		return all;
 	}
-	default: return next;
+	default:
+		return next;
 	}
 }
 
@@ -115,7 +123,8 @@ static void find_prefix(struct re_parser *p, struct regex *regex)
 	uint32_t at = regex->start, n = 0;
 	for (; n < 64; at = regex->states[at].next) {
 		const struct state *s = &regex->states[at];
-		if (s->op != RE_CHAR || s->set.n != 1 || s->set.ranges[0].first != s->set.ranges[0].last || s->set.ranges[0].first == 0xfffd)
+		if (s->op != RE_CHAR || s->set.n != 1 || s->set.ranges[0].first != s->set.ranges[0].last ||
+		    s->set.ranges[0].first == 0xfffd)
 			break;
 		if (!text && !(text = cel_re_alloc(p, 68)))
 			return;
@@ -124,7 +133,8 @@ static void find_prefix(struct re_parser *p, struct regex *regex)
 	regex->prefix = text;
 	regex->prefix_len = n;
 	regex->plain = regex->states[at].op == RE_DONE;
-	regex->anchored = regex->states[regex->start].op == RE_TEST && regex->states[regex->start].assert == AT_TEXT_START;
+	regex->anchored =
+		regex->states[regex->start].op == RE_TEST && regex->states[regex->start].assert == AT_TEXT_START;
 }
 
 /* The bytes that a match can begin with; none are told where a match may be empty or begin with an assertion. */
@@ -200,12 +210,18 @@ static bool is_word(uint32_t c)
 static bool holds(const struct matcher *m, enum re_assert assert)
 {
 	switch (assert) {
-	case AT_TEXT_START: return m->before == UINT32_MAX;
-	case AT_TEXT_END: return m->after == UINT32_MAX;
-	case AT_LINE_START: return m->before == UINT32_MAX || m->before == '\n';
-	case AT_LINE_END: return m->after == UINT32_MAX || m->after == '\n';
-	case AT_WORD: return is_word(m->before) != is_word(m->after);
-	default: return is_word(m->before) == is_word(m->after);
+	case AT_TEXT_START:
+		return m->before == UINT32_MAX;
+	case AT_TEXT_END:
+		return m->after == UINT32_MAX;
+	case AT_LINE_START:
+		return m->before == UINT32_MAX || m->before == '\n';
+	case AT_LINE_END:
+		return m->after == UINT32_MAX || m->after == '\n';
+	case AT_WORD:
+		return is_word(m->before) != is_word(m->after);
+	default:
+		return is_word(m->before) == is_word(m->after);
 	}
 }
 
@@ -223,7 +239,8 @@ static bool reach(struct matcher *m, struct places *set, uint32_t start)
 		m->steps++;
 		const struct state *s = &m->regex->states[at];
 		switch (s->op) {
-		case RE_DONE: return true;
+		case RE_DONE:
+			return true;
 		case RE_TEST:
 			if (holds(m, s->assert))
 				m->stack[top++] = s->next;
@@ -232,7 +249,8 @@ static bool reach(struct matcher *m, struct places *set, uint32_t start)
 			m->stack[top++] = s->other;
 			m->stack[top++] = s->next;
 			break;
-		default: break;
+		default:
+			break;
 		}
 	}
 	return false;

@@ -1,5 +1,6 @@
 /* cel_regex.h: regular expressions in RE2's syntax, matched in time linear in the text: the states of all paths are
- * followed at once, none is tried again.  Our own and not libre2, because that allocates while it matches, and is C++. */
+ * followed at once, none is tried again.  Our own and not libre2, because that allocates while it matches, and is C++.
+ */
 #ifndef CEL_REGEX_H
 #define CEL_REGEX_H
 #include "cel_run.h"

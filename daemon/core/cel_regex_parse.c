@@ -9,7 +9,10 @@ static void fault(struct re_parser *p, const char *why)
 		p->why = why;
 	p->s = p->end;
 }
-static bool more(const struct re_parser *p) { return p->s < p->end; }
+static bool more(const struct re_parser *p)
+{
+	return p->s < p->end;
+}
 static bool next_is(const struct re_parser *p, const char *text)
 {
 	size_t n = strlen(text);
@@ -39,7 +42,13 @@ static struct re_node *make(struct re_parser *p, enum re_kind kind)
 }
 
 /* --- sets */
-static int hex(int ch) { return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1; }
+static int hex(int ch)
+{
+	return ch >= '0' && ch <= '9'   ? ch - '0'
+	       : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+	       : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+					: -1;
+}
 
 static uint32_t hex_escape(struct re_parser *p)
 {
@@ -71,7 +80,8 @@ static uint32_t escape(struct re_parser *p)
 		if (octal)
 			return code;
 	}
-	bool word = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch >= 128 || ch == 0;
+	bool word = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch >= 128 ||
+		    ch == 0;
 	if (word)
 		fault(p, "there is no such escape");
 	return ch;
@@ -82,13 +92,23 @@ static const struct {
 	uint8_t n;
 	struct range ranges[4];
 } classes[] = {
-	{"alnum", 3, {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}}, {"alpha", 2, {{'A', 'Z'}, {'a', 'z'}}}, {"ascii", 1, {{0, 127}}},
-	{"blank", 2, {{'\t', '\t'}, {' ', ' '}}}, {"cntrl", 2, {{0, 31}, {127, 127}}}, {"digit", 1, {{'0', '9'}}},
-	{"graph", 1, {{'!', '~'}}}, {"lower", 1, {{'a', 'z'}}}, {"print", 1, {{' ', '~'}}},
-	{"punct", 4, {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}}}, {"space", 2, {{9, 13}, {' ', ' '}}},
-	{"upper", 1, {{'A', 'Z'}}}, {"word", 4, {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}},
+	{"alnum", 3, {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}},
+	{"alpha", 2, {{'A', 'Z'}, {'a', 'z'}}},
+	{"ascii", 1, {{0, 127}}},
+	{"blank", 2, {{'\t', '\t'}, {' ', ' '}}},
+	{"cntrl", 2, {{0, 31}, {127, 127}}},
+	{"digit", 1, {{'0', '9'}}},
+	{"graph", 1, {{'!', '~'}}},
+	{"lower", 1, {{'a', 'z'}}},
+	{"print", 1, {{' ', '~'}}},
+	{"punct", 4, {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}}},
+	{"space", 2, {{9, 13}, {' ', ' '}}},
+	{"upper", 1, {{'A', 'Z'}}},
+	{"word", 4, {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}},
 	{"xdigit", 3, {{'0', '9'}, {'A', 'F'}, {'a', 'f'}}},
-	{"d", 1, {{'0', '9'}}}, {"s", 3, {{9, 10}, {12, 13}, {' ', ' '}}}, {"w", 4, {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}},
+	{"d", 1, {{'0', '9'}}},
+	{"s", 3, {{9, 10}, {12, 13}, {' ', ' '}}},
+	{"w", 4, {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}},
 };
 
 static bool add_class(struct re_parser *p, struct re_set *set, const char *name, size_t len, bool negated)
@@ -169,7 +189,10 @@ static bool posix_class(struct re_parser *p, struct re_set *set)
 	return true;
 }
 
-static uint32_t set_code(struct re_parser *p) { return accept(p, "\\") ? escape(p) : take_code(p); }
+static uint32_t set_code(struct re_parser *p)
+{
+	return accept(p, "\\") ? escape(p) : take_code(p);
+}
 
 static void bracket(struct re_parser *p, struct re_set *out)
 {
@@ -227,7 +250,8 @@ static bool group_head(struct re_parser *p)
 {
 	if (accept(p, "P<") || accept(p, "<")) {
 		const char *name = p->s;
-		while (more(p) && (hex(*p->s) >= 0 || *p->s == '_' || (*p->s >= 'a' && *p->s <= 'z') || (*p->s >= 'A' && *p->s <= 'Z')))
+		while (more(p) && (hex(*p->s) >= 0 || *p->s == '_' || (*p->s >= 'a' && *p->s <= 'z') ||
+				   (*p->s >= 'A' && *p->s <= 'Z')))
 			p->s++;
 		if (p->s == name || !accept(p, ">"))
 			fault(p, "a group's name is letters, digits and _, before a >");

@@ -70,11 +70,12 @@ void cel_set_negate(struct re_parser *p, struct re_set *set)
 static const struct {
 	uint32_t first, last, distance; /* of the capitals */
 } cases[] = {
-	{'A', 'Z', 32}, {0xc0, 0xd6, 32}, {0xd8, 0xde, 32}, {0x391, 0x3a1, 32}, {0x3a3, 0x3a9, 32}, {0x400, 0x40f, 80},
-	{0x410, 0x42f, 32},
+	{'A', 'Z', 32},     {0xc0, 0xd6, 32},   {0xd8, 0xde, 32},   {0x391, 0x3a1, 32},
+	{0x3a3, 0x3a9, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32},
 };
 
-static void add_shifted(struct re_parser *p, struct re_set *set, struct range r, uint32_t first, uint32_t last, int64_t by)
+static void add_shifted(struct re_parser *p, struct re_set *set, struct range r, uint32_t first, uint32_t last,
+			int64_t by)
 {
 	uint32_t low = r.first > first ? r.first : first, high = r.last < last ? r.last : last;
 	if (low <= high)
@@ -89,7 +90,8 @@ void cel_set_fold(struct re_parser *p, struct re_set *set)
 		for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
 			int64_t d = cases[k].distance;
 			add_shifted(p, &out, set->ranges[i], cases[k].first, cases[k].last, d);
-			add_shifted(p, &out, set->ranges[i], cases[k].first + cases[k].distance, cases[k].last + cases[k].distance, -d);
+			add_shifted(p, &out, set->ranges[i], cases[k].first + cases[k].distance,
+				    cases[k].last + cases[k].distance, -d);
 		}
 	*set = out;
 }

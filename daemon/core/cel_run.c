@@ -51,13 +51,15 @@ struct cel_value cel_run_cost(struct run *run)
 	return cel_fail_plain(&run->call, "cost: the evaluation takes more steps than it may");
 }
 
-struct cel_value cel_fail_overload(const struct cel_call *call, const char *name, const struct cel_value *args, size_t n)
+struct cel_value cel_fail_overload(const struct cel_call *call, const char *name, const struct cel_value *args,
+				   size_t n)
 {
 	char text[256];
 	size_t at = 0;
 	text[0] = '\0';
 	for (size_t i = 0; i < n && at < sizeof text; i++)
-		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? ", " : "", cel_type_of_kind(args[i].kind)->name);
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? ", " : "",
+				       cel_type_of_kind(args[i].kind)->name);
 	return cel_fail(call, "no such overload: %s(%s)", name, text);
 }
 

@@ -1,10 +1,10 @@
 /* cel_steps.c: the slower steps of the VM: building lists and maps, missing fields, calls that need a look. */
-#include "cel_ast.h"
+#include "cel_token.h"
 #include "cel_vm.h"
 #include <string.h>
 
 void cel_trace_arrive(const struct cel_program *program, const struct tracer *tracer, uint32_t from, uint32_t to,
-                  const struct cel_value *regs)
+		      const struct cel_value *regs)
 {
 	for (uint32_t i = 0; i < program->n_spans; i++) {
 		const struct span *s = &program->spans[i];
@@ -32,7 +32,8 @@ struct cel_value cel_field_name(const struct ins *ins)
 	return cel_string(name, strlen(name));
 }
 
-struct cel_value cel_field_by_name(struct run *run, const struct cel_program *program, const struct ins *ins, struct cel_value of)
+struct cel_value cel_field_by_name(struct run *run, const struct cel_program *program, const struct ins *ins,
+				   struct cel_value of)
 {
 	struct cel_value v = cel_element(run, of, cel_field_name(ins), false);
 	if (v.kind == CEL_UNKNOWN && !v.problem)
@@ -42,7 +43,9 @@ struct cel_value cel_field_by_name(struct run *run, const struct cel_program *pr
 
 struct cel_value cel_want_bool(struct run *run, const char *what, struct cel_value v)
 {
-	return is_bad(v) ? v : cel_fail(&run->call, "no such overload: %s wants bool, this is %s", what, cel_type_of_kind(v.kind)->name);
+	return is_bad(v) ? v
+			 : cel_fail(&run->call, "no such overload: %s wants bool, this is %s", what,
+				    cel_type_of_kind(v.kind)->name);
 }
 
 struct cel_value cel_logic_bad(struct run *run, const char *what, struct cel_value before, struct cel_value v)
@@ -105,7 +108,10 @@ struct cel_value cel_make_map(struct run *run, const struct cel_value *pairs, ui
 	return is_bad(map) ? cel_merge(run, map, bad) : bad;
 }
 
-uint32_t cel_range_size(struct cel_value range) { return range.kind == CEL_LIST ? range.len : cel_map_size(range); }
+uint32_t cel_range_size(struct cel_value range)
+{
+	return range.kind == CEL_LIST ? range.len : cel_map_size(range);
+}
 
 bool cel_next_entry(struct cel_value *loop, bool two)
 {
@@ -177,7 +183,8 @@ static struct cel_value bad_of(struct run *run, const struct cel_value *args, si
 	return bad;
 }
 
-struct cel_value cel_call_function(struct run *run, const struct overload *overload, const struct cel_value *args, size_t n)
+struct cel_value cel_call_function(struct run *run, const struct overload *overload, const struct cel_value *args,
+				   size_t n)
 {
 	struct cel_value bad = bad_of(run, args, n);
 	if (is_bad(bad))
@@ -193,10 +200,11 @@ struct cel_value cel_call_function(struct run *run, const struct overload *overl
 	return cel_fail_overload(&run->call, overload->name, args, n);
 }
 
-struct cel_value cel_call_comparison(struct run *run, const struct fusion *fusion, const struct cel_value *args, size_t n)
+struct cel_value cel_call_comparison(struct run *run, const struct fusion *fusion, const struct cel_value *args,
+				     size_t n)
 {
-	static const uint8_t tokens[] = {[CEL_LT] = T_LT, [CEL_LE] = T_LE, [CEL_GE] = T_GE,
-	                                 [CEL_GT] = T_GT, [CEL_EQ] = T_EQ, [CEL_NE] = T_NE};
+	static const uint8_t tokens[] = {
+		[CEL_LT] = T_LT, [CEL_LE] = T_LE, [CEL_GE] = T_GE, [CEL_GT] = T_GT, [CEL_EQ] = T_EQ, [CEL_NE] = T_NE};
 	const struct overload *o = fusion->overload;
 	struct cel_value bad = bad_of(run, args, n), other = args[n - 1];
 	if (is_bad(bad))

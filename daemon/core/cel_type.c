@@ -51,18 +51,39 @@ void cel_pool_free(struct pool *pool)
 /* --- types */
 #define RUNTIME(k, n) [k] = {.kind = k, .name = n}
 static const struct cel_type runtime[] = {
-	RUNTIME(TYPE_DYN, "dyn"), RUNTIME(CEL_ERROR, "error"), RUNTIME(CEL_NULL, "null_type"), RUNTIME(CEL_BOOL, "bool"),
-	RUNTIME(CEL_INT, "int"), RUNTIME(CEL_UINT, "uint"), RUNTIME(CEL_DOUBLE, "double"), RUNTIME(CEL_STRING, "string"),
-	RUNTIME(CEL_BYTES, "bytes"), RUNTIME(CEL_LIST, "list"), RUNTIME(CEL_MAP, "map"),
-	RUNTIME(CEL_TIMESTAMP, "google.protobuf.Timestamp"), RUNTIME(CEL_DURATION, "google.protobuf.Duration"),
-	RUNTIME(CEL_TYPE, "type"), RUNTIME(CEL_OPTIONAL, "optional_type"), RUNTIME(TYPE_FREE, "dyn"), RUNTIME(TYPE_A, "A"),
+	RUNTIME(TYPE_DYN, "dyn"),
+	RUNTIME(CEL_ERROR, "error"),
+	RUNTIME(CEL_NULL, "null_type"),
+	RUNTIME(CEL_BOOL, "bool"),
+	RUNTIME(CEL_INT, "int"),
+	RUNTIME(CEL_UINT, "uint"),
+	RUNTIME(CEL_DOUBLE, "double"),
+	RUNTIME(CEL_STRING, "string"),
+	RUNTIME(CEL_BYTES, "bytes"),
+	RUNTIME(CEL_LIST, "list"),
+	RUNTIME(CEL_MAP, "map"),
+	RUNTIME(CEL_TIMESTAMP, "google.protobuf.Timestamp"),
+	RUNTIME(CEL_DURATION, "google.protobuf.Duration"),
+	RUNTIME(CEL_TYPE, "type"),
+	RUNTIME(CEL_OPTIONAL, "optional_type"),
+	RUNTIME(TYPE_FREE, "dyn"),
+	RUNTIME(TYPE_A, "A"),
 	RUNTIME(TYPE_B, "B"),
 };
 
-const struct cel_type *cel_type_of_kind(int kind) { return &runtime[kind]; }
+const struct cel_type *cel_type_of_kind(int kind)
+{
+	return &runtime[kind];
+}
 
-bool cel_type_is(const struct cel_type *type, int kind) { return type->kind == kind; }
-bool cel_type_loose(const struct cel_type *type) { return type->kind == TYPE_DYN || type->kind == TYPE_FREE; }
+bool cel_type_is(const struct cel_type *type, int kind)
+{
+	return type->kind == kind;
+}
+bool cel_type_loose(const struct cel_type *type)
+{
+	return type->kind == TYPE_DYN || type->kind == TYPE_FREE;
+}
 bool cel_type_number(const struct cel_type *type)
 {
 	return type->kind == CEL_INT || type->kind == CEL_UINT || type->kind == CEL_DOUBLE;
@@ -76,8 +97,8 @@ static const struct cel_type *intern(struct cel_env *env, int kind, const struct
 	struct cel_type *t = cel_pool_alloc(&env->pool, sizeof *t);
 	if (!t)
 		return env->basic[TYPE_DYN];
-	static const char *const names[TYPE_KINDS] = {[CEL_LIST] = "list", [CEL_MAP] = "map", [CEL_OPTIONAL] = "optional",
-	                                              [CEL_TYPE] = "type"};
+	static const char *const names[TYPE_KINDS] = {
+		[CEL_LIST] = "list", [CEL_MAP] = "map", [CEL_OPTIONAL] = "optional", [CEL_TYPE] = "type"};
 	size_t room = strlen(names[kind]) + strlen(a->name) + (b ? strlen(b->name) : 0) + 5;
 	char *name = cel_pool_alloc(&env->pool, room);
 	if (!name)
@@ -88,16 +109,46 @@ static const struct cel_type *intern(struct cel_env *env, int kind, const struct
 	return t;
 }
 
-const struct cel_type *cel_type_dyn(struct cel_env *env) { return env->basic[TYPE_DYN]; }
-const struct cel_type *cel_type_null(struct cel_env *env) { return env->basic[CEL_NULL]; }
-const struct cel_type *cel_type_bool(struct cel_env *env) { return env->basic[CEL_BOOL]; }
-const struct cel_type *cel_type_int(struct cel_env *env) { return env->basic[CEL_INT]; }
-const struct cel_type *cel_type_uint(struct cel_env *env) { return env->basic[CEL_UINT]; }
-const struct cel_type *cel_type_double(struct cel_env *env) { return env->basic[CEL_DOUBLE]; }
-const struct cel_type *cel_type_string(struct cel_env *env) { return env->basic[CEL_STRING]; }
-const struct cel_type *cel_type_bytes(struct cel_env *env) { return env->basic[CEL_BYTES]; }
-const struct cel_type *cel_type_timestamp(struct cel_env *env) { return env->basic[CEL_TIMESTAMP]; }
-const struct cel_type *cel_type_duration(struct cel_env *env) { return env->basic[CEL_DURATION]; }
+const struct cel_type *cel_type_dyn(struct cel_env *env)
+{
+	return env->basic[TYPE_DYN];
+}
+const struct cel_type *cel_type_null(struct cel_env *env)
+{
+	return env->basic[CEL_NULL];
+}
+const struct cel_type *cel_type_bool(struct cel_env *env)
+{
+	return env->basic[CEL_BOOL];
+}
+const struct cel_type *cel_type_int(struct cel_env *env)
+{
+	return env->basic[CEL_INT];
+}
+const struct cel_type *cel_type_uint(struct cel_env *env)
+{
+	return env->basic[CEL_UINT];
+}
+const struct cel_type *cel_type_double(struct cel_env *env)
+{
+	return env->basic[CEL_DOUBLE];
+}
+const struct cel_type *cel_type_string(struct cel_env *env)
+{
+	return env->basic[CEL_STRING];
+}
+const struct cel_type *cel_type_bytes(struct cel_env *env)
+{
+	return env->basic[CEL_BYTES];
+}
+const struct cel_type *cel_type_timestamp(struct cel_env *env)
+{
+	return env->basic[CEL_TIMESTAMP];
+}
+const struct cel_type *cel_type_duration(struct cel_env *env)
+{
+	return env->basic[CEL_DURATION];
+}
 const struct cel_type *cel_type_list(struct cel_env *env, const struct cel_type *element)
 {
 	return intern(env, CEL_LIST, element, NULL);
@@ -119,7 +170,8 @@ const struct cel_type *cel_type_enum(struct cel_env *env, const char *name, cons
 		return env->basic[CEL_STRING];
 	for (size_t i = 0; i < n; i++)
 		words[i] = cel_pool_text(&env->pool, values[i], strlen(values[i]));
-	*t = (struct cel_type){.kind = CEL_STRING, .name = cel_pool_text(&env->pool, name, strlen(name)), .words = words, .n = n};
+	*t = (struct cel_type){
+		.kind = CEL_STRING, .name = cel_pool_text(&env->pool, name, strlen(name)), .words = words, .n = n};
 	return env->pool.failed ? env->basic[CEL_STRING] : t;
 }
 
@@ -130,9 +182,14 @@ const struct cel_type *cel_type_record(struct cel_env *env, const char *name, co
 	if (!t || !copy)
 		return env->basic[TYPE_DYN];
 	for (size_t i = 0; i < n; i++)
-		copy[i] = (struct cel_field){cel_pool_text(&env->pool, fields[i].name, strlen(fields[i].name)), fields[i].type};
-	*t = (struct cel_type){.kind = CEL_MAP, .name = cel_pool_text(&env->pool, name, strlen(name)), .a = env->basic[CEL_STRING],
-	                       .b = env->basic[TYPE_DYN], .fields = copy, .n = n};
+		copy[i] = (struct cel_field){cel_pool_text(&env->pool, fields[i].name, strlen(fields[i].name)),
+					     fields[i].type};
+	*t = (struct cel_type){.kind = CEL_MAP,
+			       .name = cel_pool_text(&env->pool, name, strlen(name)),
+			       .a = env->basic[CEL_STRING],
+			       .b = env->basic[TYPE_DYN],
+			       .fields = copy,
+			       .n = n};
 	return env->pool.failed ? env->basic[TYPE_DYN] : t;
 }
 
@@ -152,9 +209,15 @@ const struct cel_type *cel_type_with_unit(struct cel_env *env, const struct cel_
 	return t;
 }
 
-const char *cel_type_unit(const struct cel_type *type) { return type->unit; }
+const char *cel_type_unit(const struct cel_type *type)
+{
+	return type->unit;
+}
 
-const char *cel_type_name(const struct cel_type *type) { return type->words ? "string" : type->name; }
+const char *cel_type_name(const struct cel_type *type)
+{
+	return type->words ? "string" : type->name;
+}
 enum cel_kind cel_type_kind(const struct cel_type *type)
 {
 	return type->kind == TYPE_FREE ? CEL_UNKNOWN : (enum cel_kind)type->kind;
@@ -178,9 +241,12 @@ bool cel_type_fits(const struct cel_type *to, const struct cel_type *from)
 		return false;
 	switch (to->kind) {
 	case CEL_LIST:
-	case CEL_OPTIONAL: return cel_type_fits(to->a, from->a);
-	case CEL_MAP: return cel_type_fits(to->a, from->a) && cel_type_fits(to->b, from->b);
-	default: return true;
+	case CEL_OPTIONAL:
+		return cel_type_fits(to->a, from->a);
+	case CEL_MAP:
+		return cel_type_fits(to->a, from->a) && cel_type_fits(to->b, from->b);
+	default:
+		return true;
 	}
 }
 
@@ -194,8 +260,10 @@ const struct cel_type *cel_type_join(struct cel_env *env, const struct cel_type 
 		return env->basic[TYPE_DYN];
 	switch (a->kind) {
 	case CEL_LIST:
-	case CEL_OPTIONAL: return intern(env, a->kind, cel_type_join(env, a->a, b->a), NULL);
-	case CEL_MAP: return intern(env, CEL_MAP, cel_type_join(env, a->a, b->a), cel_type_join(env, a->b, b->b));
+	case CEL_OPTIONAL:
+		return intern(env, a->kind, cel_type_join(env, a->a, b->a), NULL);
+	case CEL_MAP:
+		return intern(env, CEL_MAP, cel_type_join(env, a->a, b->a), cel_type_join(env, a->b, b->b));
 	default:
 		if (a->words || b->words || (a->unit && b->unit))
 			return env->basic[a->kind];
@@ -206,7 +274,9 @@ const struct cel_type *cel_type_join(struct cel_env *env, const struct cel_type 
 const struct cel_type *cel_record_of(const struct cel_type *type)
 {
 	while (type && !type->fields)
-		type = type->kind == CEL_MAP ? type->b : type->kind == CEL_LIST || type->kind == CEL_OPTIONAL ? type->a : NULL;
+		type = type->kind == CEL_MAP                                  ? type->b
+		       : type->kind == CEL_LIST || type->kind == CEL_OPTIONAL ? type->a
+									      : NULL;
 	return type;
 }
 

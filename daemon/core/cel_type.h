@@ -7,7 +7,8 @@
 enum {
 	TYPE_DYN = CEL_UNKNOWN,
 	TYPE_FREE = CEL_OPTIONAL + 1, /* the element of [] : fits everything, and gives way to everything */
-	TYPE_A, TYPE_B, /* of a signature: any type, the same at each place */
+	TYPE_A,
+	TYPE_B, /* of a signature: any type, the same at each place */
 	TYPE_KINDS
 };
 
@@ -34,7 +35,7 @@ struct pool {
 	size_t used, size;
 	bool failed; /* an allocation failed: whoever owns the pool reports it */
 };
-void *cel_pool_alloc(struct pool *pool, size_t size); /* zeroed; NULL (and failed) when memory is out */
+void *cel_pool_alloc(struct pool *pool, size_t size);              /* zeroed; NULL (and failed) when memory is out */
 char *cel_pool_text(struct pool *pool, const char *s, size_t len); /* terminated copy */
 void cel_pool_free(struct pool *pool);
 

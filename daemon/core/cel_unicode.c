@@ -1,5 +1,5 @@
-/* cel_unicode.c: tables made from the Unicode Character Database 14.0.0 (its general categories; scripts by the names of
- * letters, marks and numbers). */
+/* cel_unicode.c: tables made from the Unicode Character Database 14.0.0 (its general categories; scripts by the names
+ * of letters, marks and numbers). */
 #include "cel_unicode.h"
 
 /* clang-format off */

@@ -3,25 +3,41 @@
 #include <math.h>
 #include <string.h>
 
-static inline bool is_number(struct cel_value v) { return v.kind >= CEL_INT && v.kind <= CEL_DOUBLE; }
+static inline bool is_number(struct cel_value v)
+{
+	return v.kind >= CEL_INT && v.kind <= CEL_DOUBLE;
+}
 
-/* int and uint against double are compared as doubles, as the standard's cases have it, also where that loses digits. */
-static int order_doubles(double a, double b) { return isnan(a) || isnan(b) ? 2 : (a > b) - (a < b); }
+/* int and uint against double are compared as doubles, as the standard's cases have it, also where that loses digits.
+ */
+static int order_doubles(double a, double b)
+{
+	return isnan(a) || isnan(b) ? 2 : (a > b) - (a < b);
+}
 
 #define ORDER(x, y) ((x) < (y) ? -1 : (x) > (y))
 
 static int order_numbers(struct cel_value a, struct cel_value b)
 {
 	switch (a.kind * 16 + b.kind) {
-	case CEL_INT * 16 + CEL_INT: return ORDER(a.i, b.i);
-	case CEL_UINT * 16 + CEL_UINT: return ORDER(a.u, b.u);
-	case CEL_DOUBLE * 16 + CEL_DOUBLE: return order_doubles(a.d, b.d);
-	case CEL_INT * 16 + CEL_UINT: return a.i < 0 ? -1 : ORDER((uint64_t)a.i, b.u);
-	case CEL_UINT * 16 + CEL_INT: return b.i < 0 ? 1 : ORDER(a.u, (uint64_t)b.i);
-	case CEL_INT * 16 + CEL_DOUBLE: return order_doubles((double)a.i, b.d);
-	case CEL_DOUBLE * 16 + CEL_INT: return order_doubles(a.d, (double)b.i);
-	case CEL_UINT * 16 + CEL_DOUBLE: return order_doubles((double)a.u, b.d);
-	default: return order_doubles(a.d, (double)b.u);
+	case CEL_INT * 16 + CEL_INT:
+		return ORDER(a.i, b.i);
+	case CEL_UINT * 16 + CEL_UINT:
+		return ORDER(a.u, b.u);
+	case CEL_DOUBLE * 16 + CEL_DOUBLE:
+		return order_doubles(a.d, b.d);
+	case CEL_INT * 16 + CEL_UINT:
+		return a.i < 0 ? -1 : ORDER((uint64_t)a.i, b.u);
+	case CEL_UINT * 16 + CEL_INT:
+		return b.i < 0 ? 1 : ORDER(a.u, (uint64_t)b.i);
+	case CEL_INT * 16 + CEL_DOUBLE:
+		return order_doubles((double)a.i, b.d);
+	case CEL_DOUBLE * 16 + CEL_INT:
+		return order_doubles(a.d, (double)b.i);
+	case CEL_UINT * 16 + CEL_DOUBLE:
+		return order_doubles((double)a.u, b.d);
+	default:
+		return order_doubles(a.d, (double)b.u);
 	}
 }
 
@@ -39,12 +55,16 @@ int cel_order(struct cel_value a, struct cel_value b)
 	if (a.kind != b.kind)
 		return 3;
 	switch (a.kind) {
-	case CEL_BOOL: return ORDER(a.b, b.b);
+	case CEL_BOOL:
+		return ORDER(a.b, b.b);
 	case CEL_STRING:
-	case CEL_BYTES: return order_bytes(a, b);
+	case CEL_BYTES:
+		return order_bytes(a, b);
 	case CEL_TIMESTAMP:
-	case CEL_DURATION: return a.i != b.i ? ORDER(a.i, b.i) : ORDER(a.nanos, b.nanos);
-	default: return 3;
+	case CEL_DURATION:
+		return a.i != b.i ? ORDER(a.i, b.i) : ORDER(a.nanos, b.nanos);
+	default:
+		return 3;
 	}
 }
 
@@ -68,7 +88,8 @@ static enum verdict equal_lists(struct run *run, struct cel_value a, struct cel_
 
 static enum verdict equal_maps(struct run *run, struct cel_value a, struct cel_value b, unsigned depth)
 {
-	if (cel_map_room(a) == cel_map_size(a) && cel_map_room(b) == cel_map_size(b) && cel_map_size(a) != cel_map_size(b))
+	if (cel_map_room(a) == cel_map_size(a) && cel_map_room(b) == cel_map_size(b) &&
+	    cel_map_size(a) != cel_map_size(b))
 		return NO;
 	enum verdict all = YES;
 	struct cel_value key, value;
@@ -103,27 +124,39 @@ static enum verdict equal_deep(struct run *run, struct cel_value a, struct cel_v
 	if (depth > MAX_VALUE_DEPTH || (run && !run_spend(run, 1)))
 		return WRONG;
 	switch (a.kind) {
-	case CEL_BOOL: return a.b == b.b ? YES : NO;
+	case CEL_BOOL:
+		return a.b == b.b ? YES : NO;
 	case CEL_STRING:
 	case CEL_BYTES:
 		if (run && !run_spend(run, a.len / 16))
 			return WRONG;
 		return a.len == b.len && (!a.len || memcmp(a.s, b.s, a.len) == 0) ? YES : NO;
 	case CEL_TIMESTAMP:
-	case CEL_DURATION: return a.i == b.i && a.nanos == b.nanos ? YES : NO;
-	case CEL_LIST: return equal_lists(run, a, b, depth + 1);
-	case CEL_MAP: return equal_maps(run, a, b, depth + 1);
-	case CEL_TYPE: return strcmp(a.type->name, b.type->name) == 0 ? YES : NO;
+	case CEL_DURATION:
+		return a.i == b.i && a.nanos == b.nanos ? YES : NO;
+	case CEL_LIST:
+		return equal_lists(run, a, b, depth + 1);
+	case CEL_MAP:
+		return equal_maps(run, a, b, depth + 1);
+	case CEL_TYPE:
+		return strcmp(a.type->name, b.type->name) == 0 ? YES : NO;
 	case CEL_OPTIONAL:
 		if (!a.some || !b.some)
 			return a.some == b.some ? YES : NO;
 		return equal_deep(run, *a.some, *b.some, depth + 1);
-	default: return YES; /* null */
+	default:
+		return YES; /* null */
 	}
 }
 
-enum verdict cel_same(struct run *run, struct cel_value a, struct cel_value b) { return equal_deep(run, a, b, 0); }
-bool cel_equal(struct cel_value a, struct cel_value b) { return equal_deep(NULL, a, b, 0) == YES; }
+enum verdict cel_same(struct run *run, struct cel_value a, struct cel_value b)
+{
+	return equal_deep(run, a, b, 0);
+}
+bool cel_equal(struct cel_value a, struct cel_value b)
+{
+	return equal_deep(NULL, a, b, 0) == YES;
+}
 
 /* --- maps */
 bool cel_key_allowed(struct cel_value key)
@@ -140,9 +173,15 @@ static uint64_t hash_key(struct cel_value key)
 		for (uint32_t i = 0; i < key.len; i++)
 			h = (h ^ (uint8_t)key.s[i]) * 0x100000001b3u;
 		break;
-	case CEL_DOUBLE: h = (uint64_t)(int64_t)(key.d < 9e18 && key.d > -9e18 ? key.d : 0); break;
-	case CEL_BOOL: h = key.b; break;
-	default: h = key.u; break;
+	case CEL_DOUBLE:
+		h = (uint64_t)(int64_t)(key.d < 9e18 && key.d > -9e18 ? key.d : 0);
+		break;
+	case CEL_BOOL:
+		h = key.b;
+		break;
+	default:
+		h = key.u;
+		break;
 	}
 	h *= 0xd6e8feb86659fd93u;
 	return h ^ h >> 32;
@@ -243,7 +282,8 @@ struct cel_value cel_map_begin(struct run *run, uint32_t n)
 	return map;
 }
 
-struct cel_value cel_map_add(struct run *run, struct cel_value map, uint32_t room, struct cel_value key, struct cel_value value)
+struct cel_value cel_map_add(struct run *run, struct cel_value map, uint32_t room, struct cel_value key,
+			     struct cel_value value)
 {
 	char text[64];
 	if (!cel_key_allowed(key))

@@ -1,9 +1,9 @@
 /* cel_vm.c: runs a program's instructions.  Errors and unknowns are values: each instruction takes the kinds that it
  * was made for at once, and leaves all else to the operators of cel_operate.c. */
-#include "cel_ast.h"
 #include "cel_code.h"
 #include "cel_regex.h"
 #include "cel_text.h"
+#include "cel_token.h"
 #include "cel_vm.h"
 #include <string.h>
 
@@ -12,7 +12,7 @@ enum { FRAME = 96, DEFAULT_BUDGET = 1000000 };
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 static struct cel_value run_code(struct run *run, const struct cel_program *program, struct cel_value *regs,
-                                 const struct tracer *tracer)
+				 const struct tracer *tracer)
 {
 	static const void *const direct[OPS] = {
 #define OP(name) &&do_##name,
@@ -33,8 +33,16 @@ static struct cel_value run_code(struct run *run, const struct cel_program *prog
 #define B regs[ip->b]
 #define C regs[ip->c]
 #define GO goto *labels[ip->op]
-#define ON do { ip++; GO; } while (0)
-#define TO(place) do { ip = code + (place); GO; } while (0)
+#define ON            \
+	do {          \
+		ip++; \
+		GO;   \
+	} while (0)
+#define TO(place)                    \
+	do {                         \
+		ip = code + (place); \
+		GO;                  \
+	} while (0)
 #define HERE (run->call.pos = program->positions[ip - code], run)
 	GO;
 trace:
@@ -45,7 +53,7 @@ trace:
 do_MOVE:
 	A = B;
 	ON;
-do_LOAD: {
+do_LOAD : {
 	struct cel_value v = values ? values[ip->b] : activation->load(activation->ctx, (uint32_t)ip->b);
 	if (UNLIKELY(v.kind == CEL_UNKNOWN && !v.problem))
 		v.problem = ip->problem;
@@ -55,7 +63,7 @@ do_LOAD: {
 do_FAIL:
 	A = (struct cel_value){.kind = CEL_ERROR, .problem = ip->problem};
 	ON;
-do_FIELD: {
+do_FIELD : {
 	struct cel_value of = B;
 	if (LIKELY(of.kind == CEL_MAP && of.sub == CEL_SUB_RECORD && of.record->type == ip->type)) {
 		struct cel_value v = of.record->fields[ip->c];
@@ -67,7 +75,7 @@ do_FIELD: {
 	}
 	ON;
 }
-do_HAS_FIELD: {
+do_HAS_FIELD : {
 	struct cel_value of = B;
 	if (LIKELY(of.kind == CEL_MAP && of.sub == CEL_SUB_RECORD && of.record->type == ip->type))
 		A = cel_bool(of.record->fields[ip->c].kind != CEL_UNKNOWN);
@@ -99,40 +107,34 @@ do_TO_DOUBLE:
 	A = B.kind == CEL_INT ? cel_double((double)B.i) : B;
 	ON;
 
-#define ARITHMETIC_D(name, token, sign)                                                                                \
-	do_##name##_D:                                                                                                     \
-	if (LIKELY(B.kind == CEL_DOUBLE && C.kind == CEL_DOUBLE))                                                          \
-		A = cel_double(B.d sign C.d);                                                                                  \
-	else                                                                                                               \
-		A = cel_arithmetic(HERE, token, B, C);                                                                             \
-	ON;                                                                                                                \
-	do_##name##_DK:                                                                                                    \
-	if (LIKELY(B.kind == CEL_DOUBLE))                                                                                  \
-		A = cel_double(B.d sign ip->d);                                                                                \
-	else                                                                                                               \
-		A = cel_arithmetic(HERE, token, B, cel_double(ip->d));                                                             \
+#define ARITHMETIC_D(name, token, sign)                                                                         \
+	do_##name##_D : if (LIKELY(B.kind == CEL_DOUBLE && C.kind == CEL_DOUBLE)) A = cel_double(B.d sign C.d); \
+	else A = cel_arithmetic(HERE, token, B, C);                                                             \
+	ON;                                                                                                     \
+	do_##name##_DK : if (LIKELY(B.kind == CEL_DOUBLE)) A = cel_double(B.d sign ip->d);                      \
+	else A = cel_arithmetic(HERE, token, B, cel_double(ip->d));                                             \
 	ON;
 	ARITHMETIC_D(ADD, T_PLUS, +)
 	ARITHMETIC_D(SUB, T_MINUS, -)
 	ARITHMETIC_D(MUL, T_STAR, *)
 	ARITHMETIC_D(DIV, T_SLASH, /)
 
-#define ARITHMETIC_I(name, token, function)                                                                            \
-	do_##name##_I : {                                                                                                  \
-		int64_t sum;                                                                                                   \
-		if (LIKELY(B.kind == CEL_INT && C.kind == CEL_INT && !function(B.i, C.i, &sum)))                               \
-			A = cel_int(sum);                                                                                          \
-		else                                                                                                           \
-			A = cel_arithmetic(HERE, token, B, C);                                                                         \
-		ON;                                                                                                            \
+#define ARITHMETIC_I(name, token, function)                                                      \
+	do_##name##_I:                                                                           \
+	{                                                                                        \
+		int64_t sum;                                                                     \
+		if (LIKELY(B.kind == CEL_INT && C.kind == CEL_INT && !function(B.i, C.i, &sum))) \
+			A = cel_int(sum);                                                        \
+		else                                                                             \
+			A = cel_arithmetic(HERE, token, B, C);                                   \
+		ON;                                                                              \
 	}
 	ARITHMETIC_I(ADD, T_PLUS, __builtin_add_overflow)
 	ARITHMETIC_I(SUB, T_MINUS, __builtin_sub_overflow)
 	ARITHMETIC_I(MUL, T_STAR, __builtin_mul_overflow)
 
-#define ARITHMETIC(name, token)                                                                                        \
-	do_##name:                                                                                                         \
-	A = cel_arithmetic(HERE, token, B, C);                                                                                 \
+#define ARITHMETIC(name, token)                            \
+	do_##name : A = cel_arithmetic(HERE, token, B, C); \
 	ON;
 	ARITHMETIC(ADD, T_PLUS)
 	ARITHMETIC(SUB, T_MINUS)
@@ -140,21 +142,20 @@ do_TO_DOUBLE:
 	ARITHMETIC(DIV, T_SLASH)
 	ARITHMETIC(MOD, T_PERCENT)
 
-#define COMPARISON(name, token, sign)                                                                                  \
-	do_##name:                                                                                                         \
-	A = cel_compare(HERE, token, B, C);                                                                                    \
-	ON;                                                                                                                \
-	do_##name##_I:                                                                                                     \
-	A = LIKELY(B.kind == CEL_INT && C.kind == CEL_INT) ? cel_bool(B.i sign C.i) : cel_compare(HERE, token, B, C);          \
-	ON;                                                                                                                \
-	do_##name##_D:                                                                                                     \
-	A = LIKELY(B.kind == CEL_DOUBLE && C.kind == CEL_DOUBLE) ? cel_bool(B.d sign C.d) : cel_compare(HERE, token, B, C);    \
-	ON;                                                                                                                \
-	do_##name##_IK:                                                                                                    \
-	A = LIKELY(B.kind == CEL_INT) ? cel_bool(B.i sign ip->i) : cel_compare(HERE, token, B, cel_int(ip->i));                \
-	ON;                                                                                                                \
-	do_##name##_DK:                                                                                                    \
-	A = LIKELY(B.kind == CEL_DOUBLE) ? cel_bool(B.d sign ip->d) : cel_compare(HERE, token, B, cel_double(ip->d));          \
+#define COMPARISON(name, token, sign)                                                                              \
+	do_##name : A = cel_compare(HERE, token, B, C);                                                            \
+	ON;                                                                                                        \
+	do_##name##_I : A = LIKELY(B.kind == CEL_INT && C.kind == CEL_INT) ? cel_bool(B.i sign C.i)                \
+									   : cel_compare(HERE, token, B, C);       \
+	ON;                                                                                                        \
+	do_##name##_D : A = LIKELY(B.kind == CEL_DOUBLE && C.kind == CEL_DOUBLE) ? cel_bool(B.d sign C.d)          \
+										 : cel_compare(HERE, token, B, C); \
+	ON;                                                                                                        \
+	do_##name##_IK : A = LIKELY(B.kind == CEL_INT) ? cel_bool(B.i sign ip->i)                                  \
+						       : cel_compare(HERE, token, B, cel_int(ip->i));              \
+	ON;                                                                                                        \
+	do_##name##_DK : A = LIKELY(B.kind == CEL_DOUBLE) ? cel_bool(B.d sign ip->d)                               \
+							  : cel_compare(HERE, token, B, cel_double(ip->d));        \
 	ON;
 	COMPARISON(EQ, T_EQ, ==)
 	COMPARISON(NE, T_NE, !=)
@@ -163,12 +164,11 @@ do_TO_DOUBLE:
 	COMPARISON(GE, T_GE, >=)
 	COMPARISON(GT, T_GT, >)
 
-#define COMPARISON_SK(name, token, sign)                                                                               \
-	do_##name##_SK:                                                                                                    \
-	if (LIKELY(B.kind == CEL_STRING))                                                                                  \
-		A = cel_bool((B.len == ip->constant->len && memcmp(B.s, ip->constant->s, B.len) == 0) sign true);              \
-	else                                                                                                               \
-		A = cel_compare(HERE, token, B, *ip->constant);                                                                    \
+#define COMPARISON_SK(name, token, sign)                                                                            \
+	do_##name##_SK                                                                                              \
+	    : if (LIKELY(B.kind == CEL_STRING)) A =                                                                 \
+		      cel_bool((B.len == ip->constant->len && memcmp(B.s, ip->constant->s, B.len) == 0) sign true); \
+	else A = cel_compare(HERE, token, B, *ip->constant);                                                        \
 	ON;
 	COMPARISON_SK(EQ, T_EQ, ==)
 	COMPARISON_SK(NE, T_NE, !=)
@@ -178,16 +178,16 @@ do_IN:
 	ON;
 
 	/* a holds what the terms before came to: true (for &&), error or unknown; the first term is a itself */
-#define LOGIC(name, decides)                                                                                           \
-	do_##name:                                                                                                         \
-	if (LIKELY(B.kind == CEL_BOOL)) {                                                                                  \
-		if (B.b == decides) {                                                                                          \
-			A = B;                                                                                                     \
-			TO(ip->target);                                                                                            \
-		}                                                                                                              \
-		ON;                                                                                                            \
-	}                                                                                                                  \
-	A = cel_logic_bad(HERE, decides ? "||" : "&&", A, B);                                                                  \
+#define LOGIC(name, decides)                                  \
+	do_##name : if (LIKELY(B.kind == CEL_BOOL))           \
+	{                                                     \
+		if (B.b == decides) {                         \
+			A = B;                                \
+			TO(ip->target);                       \
+		}                                             \
+		ON;                                           \
+	}                                                     \
+	A = cel_logic_bad(HERE, decides ? "||" : "&&", A, B); \
 	ON;
 	LOGIC(AND, false)
 	LOGIC(OR, true)
@@ -208,16 +208,17 @@ do_LIST:
 do_MAP:
 	A = cel_make_map(HERE, &B, (uint32_t)ip->c, ip->optionals);
 	ON;
-do_ITER: {
+do_ITER : {
 	struct cel_value *loop = &B;
 	if (LIKELY(loop->kind == CEL_LIST || loop->kind == CEL_MAP)) {
 		loop[1] = cel_int(0);
 		ON;
 	}
-	A = is_bad(*loop) ? *loop : cel_fail(&HERE->call, "%s is no list and no map", cel_type_of_kind(loop->kind)->name);
+	A = is_bad(*loop) ? *loop
+			  : cel_fail(&HERE->call, "%s is no list and no map", cel_type_of_kind(loop->kind)->name);
 	TO(ip->target);
 }
-do_NEXT: {
+do_NEXT : {
 	struct cel_value *loop = &B;
 	if (UNLIKELY(!run_spend(run, (uint64_t)ip->a)))
 		return cel_run_cost(HERE);
@@ -261,7 +262,8 @@ do_COUNT:
 	if (LIKELY(B.kind == CEL_BOOL && A.kind == CEL_INT))
 		A.i += B.b;
 	else if (B.kind != CEL_BOOL)
-		A = A.kind == CEL_INT ? cel_want_bool(HERE, "existsOne()", B) : cel_merge(run, A, cel_want_bool(HERE, "existsOne()", B));
+		A = A.kind == CEL_INT ? cel_want_bool(HERE, "existsOne()", B)
+				      : cel_merge(run, A, cel_want_bool(HERE, "existsOne()", B));
 	ON;
 do_ONE:
 	A = B.kind == CEL_INT ? cel_bool(B.i == 1) : B;
@@ -313,12 +315,13 @@ do_RETURN:
 	return B;
 }
 
-struct cel_value cel_run_program(const struct cel_program *program, const struct cel_activation *activation, cel_seen *seen,
-                             void *seen_ctx)
+struct cel_value cel_run_program(const struct cel_program *program, const struct cel_activation *activation,
+				 cel_seen *seen, void *seen_ctx)
 {
 	struct cel_value small[FRAME], *frame = small;
-	struct run run = {.call = {.activation = activation}, .options = &program->options,
-	                  .left = activation->budget ? activation->budget : DEFAULT_BUDGET};
+	struct run run = {.call = {.activation = activation},
+			  .options = &program->options,
+			  .left = activation->budget ? activation->budget : DEFAULT_BUDGET};
 	size_t n = (size_t)program->n_constants + program->n_slots;
 	if (n > FRAME && !(frame = cel_run_alloc(&run, n * sizeof *frame)))
 		return cel_run_memory();

@@ -9,11 +9,12 @@ struct tracer {
 };
 /* Control came from one instruction to another: tells of the sub-expressions that ended by that. */
 void cel_trace_arrive(const struct cel_program *program, const struct tracer *tracer, uint32_t from, uint32_t to,
-                  const struct cel_value *regs);
+		      const struct cel_value *regs);
 
 const struct cel_problem *cel_missing_problem(const struct cel_program *program, uint32_t at);
 struct cel_value cel_field_name(const struct ins *ins);
-struct cel_value cel_field_by_name(struct run *run, const struct cel_program *program, const struct ins *ins, struct cel_value of);
+struct cel_value cel_field_by_name(struct run *run, const struct cel_program *program, const struct ins *ins,
+				   struct cel_value of);
 struct cel_value cel_want_bool(struct run *run, const char *what, struct cel_value v); /* v is no bool */
 struct cel_value cel_logic_bad(struct run *run, const char *what, struct cel_value before, struct cel_value v);
 struct cel_value cel_make_list(struct run *run, const struct cel_value *items, uint32_t n, const bool *optionals);
@@ -24,7 +25,8 @@ struct cel_value cel_gather(struct run *run, struct cel_value range);
 void cel_push(struct run *run, struct cel_value *list, struct cel_value v);
 struct cel_value cel_merge_maps(struct run *run, struct cel_value list);
 struct cel_value cel_some(struct run *run, struct cel_value v);
-struct cel_value cel_call_comparison(struct run *run, const struct fusion *fusion, const struct cel_value *args, size_t n);
+struct cel_value cel_call_comparison(struct run *run, const struct fusion *fusion, const struct cel_value *args,
+				     size_t n);
 
 /* Are the arguments' kinds the overload's? */
 static inline bool overload_fits(const struct overload *o, const struct cel_value *args, size_t n)

@@ -27,8 +27,14 @@ struct reader {
 	bool fine;
 };
 
-static int look(const struct reader *r) { return r->s < r->end ? (unsigned char)*r->s : 0; }
-static bool digit(int ch) { return ch >= '0' && ch <= '9'; }
+static int look(const struct reader *r)
+{
+	return r->s < r->end ? (unsigned char)*r->s : 0;
+}
+static bool digit(int ch)
+{
+	return ch >= '0' && ch <= '9';
+}
 
 static int number(struct reader *r)
 {
@@ -124,7 +130,7 @@ static int64_t strikes(const struct rule *rule, int64_t year, int32_t offset)
 	if (rule->form == RULE_MONTH) {
 		int64_t first = cel_days_from_civil(year, (unsigned)rule->month, 1);
 		int64_t next = rule->month == 12 ? cel_days_from_civil(year + 1, 1, 1)
-		                                 : cel_days_from_civil(year, (unsigned)rule->month + 1, 1);
+						 : cel_days_from_civil(year, (unsigned)rule->month + 1, 1);
 		int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
 		day = first + (rule->weekday - weekday + 7) % 7 + (rule->week - 1) * INT64_C(7);
 		if (day >= next)
@@ -169,7 +175,8 @@ static bool read_header(const unsigned char *p, size_t size, unsigned width, str
 {
 	if (size < 44 || memcmp(p, "TZif", 4) != 0)
 		return false;
-	*c = (struct counts){get32(p + 20), get32(p + 24), get32(p + 28), get32(p + 32), get32(p + 36), get32(p + 40), 0};
+	*c = (struct counts){
+		get32(p + 20), get32(p + 24), get32(p + 28), get32(p + 32), get32(p + 36), get32(p + 40), 0};
 	c->size = c->times * (width + 1) + c->types * 6 + c->chars + c->leap * (width + 4) + c->isstd + c->isut;
 	return c->types > 0 && c->size <= size - 44;
 }
@@ -233,6 +240,8 @@ void cel_zone_free(struct cel_zone *zone)
 int32_t cel_zone_offset(const struct cel_zone *zone, int64_t seconds)
 {
 	size_t low = 0, high = zone->n;
+	if (high && zone->at[high - 1] <= seconds)
+		low = high; /* after the last transition, as most are */
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		if (zone->at[middle] <= seconds)
@@ -247,8 +256,8 @@ int32_t cel_zone_offset(const struct cel_zone *zone, int64_t seconds)
 
 int64_t cel_zone_midnight(const struct cel_zone *zone, int64_t day)
 {
-	/* A day's first instant is where the local clock first shows it; clocks differ from UTC by at most 26 hours, and
-	 * within those two days an offset changes a few times at most. */
+	/* A day's first instant is where the local clock first shows it; clocks differ from UTC by at most 26 hours,
+	 * and within those two days an offset changes a few times at most. */
 	int64_t wall = day * 86400, low = wall - 93600, high = wall + 93600;
 	int64_t plain = wall - cel_zone_offset(zone, wall - cel_zone_offset(zone, wall));
 	int64_t before = cel_zone_offset(zone, plain - 1) + plain - 1;

@@ -34,7 +34,8 @@ static const struct {
 	const char *what, *expr;
 	double reference; /* in Go */
 } benches[] = {
-	{"a condition of four terms", "paid >= 40000.0 && income < 60000.0 && heads >= 2 && category == 'a household'", 252},
+	{"a condition of four terms", "paid >= 40000.0 && income < 60000.0 && heads >= 2 && category == 'a household'",
+	 252},
 	{"a share of three doubles", "paid / (income * ratio)", 209},
 	{"a macro over six members", "person.filter(p, p.grade > 0 && !p.dibao).map(p, p.wage * 0.7).sum()", 2444},
 	{"exists over six members", "person.exists(p, p.grade > 2 && p.dibao)", 0},
@@ -81,7 +82,8 @@ int main(void)
 {
 	struct cel_env *env = cel_env_new(&(struct cel_options){.mixed_arithmetic = true, .list_sum = true});
 	const struct cel_type *number = cel_type_double(env), *string = cel_type_string(env);
-	const struct cel_field fields[] = {{"wage", number}, {"grade", cel_type_int(env)}, {"dibao", cel_type_bool(env)}};
+	const struct cel_field fields[] = {
+		{"wage", number}, {"grade", cel_type_int(env)}, {"dibao", cel_type_bool(env)}};
 	const struct cel_type *person = cel_type_record(env, "person", fields, 3);
 	struct cel_value rows[MEMBERS][3], people[MEMBERS], values[8];
 	struct cel_record records[MEMBERS];

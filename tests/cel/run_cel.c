@@ -1,10 +1,9 @@
-/* Runs the cases of the .txt files in tests/cel: each is a block of lines `key: value`, blocks are parted by empty lines.
- *   expr     the expression; goes on in lines that begin with a space
- *   let      NAME = EXPR: a variable's value;  unknown  NAME: a variable whose value is missing
- *   rules    yes: with language.md's additions and refusals;  dynamic  yes: without the check of types and names
- *   expect   an expression of the same type and value; or `error TEXT`, where the error's sentence holds the text; or
- *            `fault COLUMN TEXT`, of the check; or `unknown NAME, NAME`
- * Prints each failed case with file and line, and at the end how many passed and failed. */
+/* Runs the cases of the .txt files in tests/cel: each is a block of lines `key: value`, blocks are parted by empty
+ * lines. expr     the expression; goes on in lines that begin with a space let      NAME = EXPR: a variable's value;
+ * unknown  NAME: a variable whose value is missing rules    yes: with language.md's additions and refusals;  dynamic
+ * yes: without the check of types and names expect   an expression of the same type and value; or `error TEXT`, where
+ * the error's sentence holds the text; or `fault COLUMN TEXT`, of the check; or `unknown NAME, NAME` Prints each failed
+ * case with file and line, and at the end how many passed and failed. */
 #include "../../daemon/core/cel.h"
 #include <math.h>
 #include <stdio.h>
@@ -115,31 +114,47 @@ struct outcome {
 
 static void describe(struct cel_value v, char *out, size_t room)
 {
-	static const char *const kinds[] = {"unknown", "error", "null", "bool", "int", "uint", "double", "string", "bytes",
-	                                    "list", "map", "timestamp", "duration", "type", "optional"};
+	static const char *const kinds[] = {"unknown", "error",     "null",     "bool",  "int",
+					    "uint",    "double",    "string",   "bytes", "list",
+					    "map",     "timestamp", "duration", "type",  "optional"};
 	switch (v.kind) {
-	case CEL_ERROR: snprintf(out, room, "error %s", v.problem->text); break;
-	case CEL_BOOL: snprintf(out, room, v.b ? "true" : "false"); break;
-	case CEL_INT: snprintf(out, room, "%lld", (long long)v.i); break;
-	case CEL_UINT: snprintf(out, room, "%lluu", (unsigned long long)v.u); break;
-	case CEL_DOUBLE: snprintf(out, room, "%.17g (double)", v.d); break;
-	case CEL_STRING: snprintf(out, room, "'%.*s'", (int)v.len, v.s); break;
+	case CEL_ERROR:
+		snprintf(out, room, "error %s", v.problem->text);
+		break;
+	case CEL_BOOL:
+		snprintf(out, room, v.b ? "true" : "false");
+		break;
+	case CEL_INT:
+		snprintf(out, room, "%lld", (long long)v.i);
+		break;
+	case CEL_UINT:
+		snprintf(out, room, "%lluu", (unsigned long long)v.u);
+		break;
+	case CEL_DOUBLE:
+		snprintf(out, room, "%.17g (double)", v.d);
+		break;
+	case CEL_STRING:
+		snprintf(out, room, "'%.*s'", (int)v.len, v.s);
+		break;
 	case CEL_UNKNOWN: {
 		size_t at = (size_t)snprintf(out, room, "unknown");
 		for (const struct cel_problem *p = v.problem; p && at < room; p = p->next)
 			at += (size_t)snprintf(out + at, room - at, " %s", p->text);
 		break;
 	}
-	default: snprintf(out, room, "another %s", kinds[v.kind]); break;
+	default:
+		snprintf(out, room, "another %s", kinds[v.kind]);
+		break;
 	}
 }
 
 static struct cel_value evaluate(struct cel_env *env, const char *text, const struct cel_value *values,
-                                 struct cel_program **program, const struct cel_heap *heap, struct faults *faults)
+				 struct cel_program **program, const struct cel_heap *heap, struct faults *faults)
 {
 	faults->expr = text;
 	*program = cel_compile(env, text, SIZE_MAX, note_fault, faults);
-	return *program ? cel_eval(*program, &(struct cel_activation){.heap = heap, .values = values}) : cel_unknown(NULL);
+	return *program ? cel_eval(*program, &(struct cel_activation){.heap = heap, .values = values})
+			: cel_unknown(NULL);
 }
 
 /* "7 a text": a fault at that column whose message holds the text? */
@@ -158,7 +173,7 @@ static bool fault_told(const char *told, const char *want)
 }
 
 static void judge(const struct test *t, struct cel_value v, bool compiled, const struct faults *faults,
-                  struct cel_value want, struct outcome *out)
+		  struct cel_value want, struct outcome *out)
 {
 	const char *e = t->expect;
 	if (!compiled) {
@@ -179,7 +194,8 @@ static void judge(const struct test *t, struct cel_value v, bool compiled, const
 
 static bool is_word(const char *expect)
 {
-	return strncmp(expect, "error", 5) == 0 || strncmp(expect, "unknown", 7) == 0 || strncmp(expect, "fault", 5) == 0;
+	return strncmp(expect, "error", 5) == 0 || strncmp(expect, "unknown", 7) == 0 ||
+	       strncmp(expect, "fault", 5) == 0;
 }
 
 static struct outcome run(const struct test *t)
@@ -188,9 +204,14 @@ static struct outcome run(const struct test *t)
 	struct shelf shelf = {.n = 0};
 	struct chunk *chunks = NULL;
 	const struct cel_heap heap = {chunk_alloc, &chunks};
-	struct cel_env *env = cel_env_new(&(struct cel_options){
-		.mixed_arithmetic = t->rules, .refuse_int_division = t->rules, .refuse_utc_getters = t->rules, .has_name = t->rules,
-		.list_sum = t->rules, .dynamic = t->dynamic, .zone = find_zone, .zone_ctx = &shelf});
+	struct cel_env *env = cel_env_new(&(struct cel_options){.mixed_arithmetic = t->rules,
+								.refuse_int_division = t->rules,
+								.refuse_utc_getters = t->rules,
+								.has_name = t->rules,
+								.list_sum = t->rules,
+								.dynamic = t->dynamic,
+								.zone = find_zone,
+								.zone_ctx = &shelf});
 	struct cel_program *programs[MAX_LETS + 2] = {NULL};
 	struct cel_value values[MAX_LETS + 1] = {{.kind = CEL_UNKNOWN}};
 	struct faults faults = {.text = ""}, others = {.text = ""};

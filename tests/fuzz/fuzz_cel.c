@@ -46,19 +46,25 @@ static struct cel_value twice(const struct cel_call *call, const struct cel_valu
 	return args[0].d > 1e100 ? cel_fail(call, "too large: %g", args[0].d) : cel_double(args[0].d * 2);
 }
 static struct cel_value compare_twice(const struct cel_call *call, const struct cel_value *args, size_t n,
-                                      enum cel_compare op, struct cel_value other)
+				      enum cel_compare op, struct cel_value other)
 {
 	struct cel_value v = twice(call, args, n);
 	double d = other.kind == CEL_DOUBLE ? other.d : other.kind == CEL_INT ? (double)other.i : (double)other.u;
 	if (v.kind != CEL_DOUBLE)
 		return v;
 	switch (op) {
-	case CEL_LT: return cel_bool(v.d < d);
-	case CEL_LE: return cel_bool(v.d <= d);
-	case CEL_GE: return cel_bool(v.d >= d);
-	case CEL_GT: return cel_bool(v.d > d);
-	case CEL_EQ: return cel_bool(v.d == d);
-	default: return cel_bool(v.d != d);
+	case CEL_LT:
+		return cel_bool(v.d < d);
+	case CEL_LE:
+		return cel_bool(v.d <= d);
+	case CEL_GE:
+		return cel_bool(v.d >= d);
+	case CEL_GT:
+		return cel_bool(v.d > d);
+	case CEL_EQ:
+		return cel_bool(v.d == d);
+	default:
+		return cel_bool(v.d != d);
 	}
 }
 
@@ -74,7 +80,8 @@ static void build(struct world *w, const struct cel_options *options)
 {
 	static const char *const words[] = {"red", "green"};
 	struct cel_env *env = w->env = cel_env_new(options);
-	const struct cel_field fields[] = {{"wage", cel_type_double(env)}, {"age", cel_type_int(env)}, {"name", cel_type_string(env)}};
+	const struct cel_field fields[] = {
+		{"wage", cel_type_double(env)}, {"age", cel_type_int(env)}, {"name", cel_type_string(env)}};
 	const struct cel_type *person = cel_type_record(env, "person", fields, 3);
 	memcpy(w->ann, (struct cel_value[]){cel_double(100.5), cel_int(30), cel_string("ann", 3)}, sizeof w->ann);
 	memcpy(w->bob, (struct cel_value[]){cel_double(80), cel_unknown(NULL), cel_string("bob", 3)}, sizeof w->bob);
@@ -84,30 +91,43 @@ static void build(struct world *w, const struct cel_options *options)
 		w->people[i] = cel_of_record(&w->records[i]);
 	for (int i = 0; i < 3; i++)
 		w->numbers[i] = cel_int(i * 7 - 3);
-	memcpy(w->pairs, (struct cel_value[]){cel_string("a", 1), cel_int(1), cel_string("b", 1), cel_int(2)}, sizeof w->pairs);
+	memcpy(w->pairs, (struct cel_value[]){cel_string("a", 1), cel_int(1), cel_string("b", 1), cel_int(2)},
+	       sizeof w->pairs);
 	const struct {
 		const char *name;
 		const struct cel_type *type;
 		struct cel_value value;
 	} all[] = {
-		{"i", cel_type_int(env), cel_int(42)}, {"u", cel_type_uint(env), cel_uint(7)}, {"d", cel_type_double(env), cel_double(2.5)},
-		{"s", cel_type_string(env), cel_string("脱贫 red", 10)}, {"b", cel_type_bool(env), cel_bool(true)},
-		{"t", cel_type_timestamp(env), cel_timestamp(1685577600, 5)}, {"e", cel_type_enum(env, "e", words, 2), cel_string("red", 3)},
-		{"p", person, w->people[0]}, {"l", cel_type_list(env, person), cel_list(w->people, 2)},
+		{"i", cel_type_int(env), cel_int(42)},
+		{"u", cel_type_uint(env), cel_uint(7)},
+		{"d", cel_type_double(env), cel_double(2.5)},
+		{"s", cel_type_string(env), cel_string("脱贫 red", 10)},
+		{"b", cel_type_bool(env), cel_bool(true)},
+		{"t", cel_type_timestamp(env), cel_timestamp(1685577600, 5)},
+		{"e", cel_type_enum(env, "e", words, 2), cel_string("red", 3)},
+		{"p", person, w->people[0]},
+		{"l", cel_type_list(env, person), cel_list(w->people, 2)},
 		{"n", cel_type_list(env, cel_type_int(env)), cel_list(w->numbers, 3)},
-		{"m", cel_type_map(env, cel_type_string(env), cel_type_int(env)), {.kind = CEL_MAP, .len = 2, .items = w->pairs}},
+		{"m",
+		 cel_type_map(env, cel_type_string(env), cel_type_int(env)),
+		 {.kind = CEL_MAP, .len = 2, .items = w->pairs}},
 		{"q.x", cel_type_dyn(env), cel_double(-1)},
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		w->values[cel_env_variable(env, all[i].name, all[i].type)] = all[i].value;
-	cel_env_function(env, &(struct cel_declaration){.name = "twice", .result = cel_type_double(env), .args = {cel_type_double(env)},
-	                                                .n = 1, .call = twice, .compare = compare_twice});
+	cel_env_function(env, &(struct cel_declaration){.name = "twice",
+							.result = cel_type_double(env),
+							.args = {cel_type_double(env)},
+							.n = 1,
+							.call = twice,
+							.compare = compare_twice});
 }
 
 static bool bounded(struct cel_value v)
 {
-	return v.kind != CEL_ERROR || (strncmp(v.problem->text, "cost", 4) != 0 && strncmp(v.problem->text, "no memory", 9) != 0 &&
-	                               !strstr(v.problem->text, "too deeply"));
+	return v.kind != CEL_ERROR ||
+	       (strncmp(v.problem->text, "cost", 4) != 0 && strncmp(v.problem->text, "no memory", 9) != 0 &&
+		!strstr(v.problem->text, "too deeply"));
 }
 static bool alike(struct cel_value a, struct cel_value b)
 {
@@ -157,8 +177,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool rules = data[0] & 1;
 	struct world checked, dynamic;
 	const char *text = (const char *)data + 1;
-	build(&checked, &(struct cel_options){.mixed_arithmetic = rules, .refuse_int_division = rules, .refuse_utc_getters = rules,
-	                                      .has_name = rules, .list_sum = rules});
+	build(&checked, &(struct cel_options){.mixed_arithmetic = rules,
+					      .refuse_int_division = rules,
+					      .refuse_utc_getters = rules,
+					      .has_name = rules,
+					      .list_sum = rules});
 	build(&dynamic, &(struct cel_options){.dynamic = true});
 	for (int i = 0; i < 12; i++)
 		if ((data[0] >> 1) % 13 == i)

@@ -42,8 +42,10 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 	f->env = cel_env_new(&(struct cel_options){.has_name = true, .list_sum = true, .mixed_arithmetic = true});
 	f->person = cel_type_record(f->env, "person",
-	                            (struct cel_field[]){{"wage", cel_type_double(f->env)}, {"born", cel_type_timestamp(f->env)},
-	                                                 {"ill", cel_type_bool(f->env)}}, 3);
+				    (struct cel_field[]){{"wage", cel_type_double(f->env)},
+							 {"born", cel_type_timestamp(f->env)},
+							 {"ill", cel_type_bool(f->env)}},
+				    3);
 	f->data = cel_type_record(f->env, "data", (struct cel_field[]){{"self_paid", cel_type_double(f->env)}}, 1);
 	for (int i = 0; i < 3; i++) {
 		f->rows[i][0] = cel_double(100 * (i + 1));
@@ -142,7 +144,8 @@ static void one_expression_can_have_several_faults(void **state)
 {
 	struct fixture *f = *state;
 	faults(f, "xx > 1.0 && s + 1 == 'a' || person.all(p, p.il)",
-	       "0+2 there is no `xx`; nearest: `x`\n14+1 can't add string and int\n44+2 `person` has no field 'il'; nearest: 'ill'\n");
+	       "0+2 there is no `xx`; nearest: `x`\n14+1 can't add string and int\n44+2 `person` has no field 'il'; "
+	       "nearest: 'ill'\n");
 }
 
 static void a_program_tells_what_it_reads(void **state)
@@ -180,7 +183,7 @@ static struct cel_value days(const struct cel_call *call, const struct cel_value
 static enum cel_compare last_op;
 static double last_other;
 static struct cel_value compare_days(const struct cel_call *call, const struct cel_value *args, size_t n,
-                                     enum cel_compare op, struct cel_value other)
+				     enum cel_compare op, struct cel_value other)
 {
 	(void)call, (void)args;
 	assert_int_equal(n, 1);
@@ -191,9 +194,12 @@ static struct cel_value compare_days(const struct cel_call *call, const struct c
 
 static void declare_days(struct fixture *f, cel_comparison *compare)
 {
-	cel_env_function(f->env, &(struct cel_declaration){.name = "days", .result = cel_type_int(f->env),
-	                                                   .args = {cel_type_timestamp(f->env)}, .n = 1, .call = days,
-	                                                   .compare = compare});
+	cel_env_function(f->env, &(struct cel_declaration){.name = "days",
+							   .result = cel_type_int(f->env),
+							   .args = {cel_type_timestamp(f->env)},
+							   .n = 1,
+							   .call = days,
+							   .compare = compare});
 }
 
 static void host_functions_are_called(void **state)
@@ -245,7 +251,8 @@ static void cost_is_estimated_and_bounded(void **state)
 
 	struct cel_env *strict = cel_env_new(&(struct cel_options){.cost_limit = 100});
 	struct told told = {""};
-	assert_null(cel_compile(strict, "[1, 2, 3].all(a, [1, 2, 3].all(b, [1, 2, 3].all(c, a < b + c)))", SIZE_MAX, tell, &told));
+	assert_null(cel_compile(strict, "[1, 2, 3].all(a, [1, 2, 3].all(b, [1, 2, 3].all(c, a < b + c)))", SIZE_MAX,
+				tell, &told));
 	assert_non_null(strstr(told.text, "the limit is 100"));
 	cel_env_free(strict);
 }
@@ -258,11 +265,14 @@ static void long_chains_and_deep_nesting_end_in_a_fault_at_most(void **state)
 		int n;
 		bool fine;
 	} shapes[] = {
-		{"1", " + 1", "", 900, true}, {"1", " + 1", "", 100000, false}, {"true", " && true", "", 100000, true},
-		{"x > 1.0", " || x > 1.0", "", 5000, true}, {"", "(", "", 100000, false}, {"", "[", "", 100000, false},
-		{"", "!", "true", 100000, true}, {"", "-", "1", 100001, true}, {"", "true ? 1 : ", "2", 200, true},
-		{"", "true ? 1 : ", "2", 100000, false}, {"[1]", ".map(x, x)", "", 300, true}, {"[1]", ".map(x, x)", "", 100000, false},
-		{"s", ".trim()", "", 500, true}, {"'", "x", "'", 1000000, true}, {"size([0", ", 0", "])", 20000, true},
+		{"1", " + 1", "", 900, true},           {"1", " + 1", "", 100000, false},
+		{"true", " && true", "", 100000, true}, {"x > 1.0", " || x > 1.0", "", 5000, true},
+		{"", "(", "", 100000, false},           {"", "[", "", 100000, false},
+		{"", "!", "true", 100000, true},        {"", "-", "1", 100001, true},
+		{"", "true ? 1 : ", "2", 200, true},    {"", "true ? 1 : ", "2", 100000, false},
+		{"[1]", ".map(x, x)", "", 300, true},   {"[1]", ".map(x, x)", "", 100000, false},
+		{"s", ".trim()", "", 500, true},        {"'", "x", "'", 1000000, true},
+		{"size([0", ", 0", "])", 20000, true},
 	};
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
 		size_t each = strlen(shapes[i].each), at = strlen(shapes[i].head);
@@ -283,10 +293,18 @@ static void long_chains_and_deep_nesting_end_in_a_fault_at_most(void **state)
 }
 
 static const char *const each_kind[] = {
-	"person.map(p, p.wage * 2.0).sum() > 1.0 && s.contains('b')", "{'a': [s, s + s], 'b': [x]}.b[0]",
-	"'%s %d'.format([s, 5]) + s.replace('a', 'bb').upperAscii()", "s.split('').map(c, c + c).join('-')",
-	"person.filter(p, p.ill).size() + 1", "person.transformMap(i, p, p.wage)", "s.matches('a+' + s)", "[?optional.of(s)]",
-	"1 / int(x - 2.5)", "s.charAt(9)", "optional.of(s).optMap(v, v + 'x').orValue('')", "strings.quote(s)",
+	"person.map(p, p.wage * 2.0).sum() > 1.0 && s.contains('b')",
+	"{'a': [s, s + s], 'b': [x]}.b[0]",
+	"'%s %d'.format([s, 5]) + s.replace('a', 'bb').upperAscii()",
+	"s.split('').map(c, c + c).join('-')",
+	"person.filter(p, p.ill).size() + 1",
+	"person.transformMap(i, p, p.wage)",
+	"s.matches('a+' + s)",
+	"[?optional.of(s)]",
+	"1 / int(x - 2.5)",
+	"s.charAt(9)",
+	"optional.of(s).optMap(v, v + 'x').orValue('')",
+	"strings.quote(s)",
 };
 
 static void evaluation_survives_each_failed_allocation(void **state)
@@ -380,10 +398,21 @@ static void numbers_of_different_units_do_not_meet(void **state)
 	static const struct {
 		const char *expr, *unit;
 	} fine[] = {
-		{"month * 12", "yuan/month"}, {"0.5 * month", "yuan/month"}, {"month / x", "yuan/month"}, {"month + 1", "yuan/month"},
-		{"-month", "yuan/month"}, {"months.sum()", "yuan/month"}, {"months.map(m, m * 2).sum() / 3", "yuan/month"},
-		{"months[0]", "yuan/month"}, {"math.round(month)", "yuan/month"}, {"x > 1.0 ? month : 0", "yuan/month"},
-		{"month * year", NULL}, {"month / year", NULL}, {"1 / month", NULL}, {"month * year > x", NULL}, {"month > 100", NULL},
+		{"month * 12", "yuan/month"},
+		{"0.5 * month", "yuan/month"},
+		{"month / x", "yuan/month"},
+		{"month + 1", "yuan/month"},
+		{"-month", "yuan/month"},
+		{"months.sum()", "yuan/month"},
+		{"months.map(m, m * 2).sum() / 3", "yuan/month"},
+		{"months[0]", "yuan/month"},
+		{"math.round(month)", "yuan/month"},
+		{"x > 1.0 ? month : 0", "yuan/month"},
+		{"month * year", NULL},
+		{"month / year", NULL},
+		{"1 / month", NULL},
+		{"month * year > x", NULL},
+		{"month > 100", NULL},
 	};
 	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
 		struct cel_program *p = compile(f, fine[i].expr);
@@ -426,13 +455,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(records_are_maps_with_declared_fields), TEST(faults_name_what_would_fit),
-		TEST(one_expression_can_have_several_faults), TEST(a_program_tells_what_it_reads), TEST(host_functions_are_called),
-		TEST(a_comparison_of_a_host_function_is_its_own), TEST(cost_is_estimated_and_bounded),
-		TEST(long_chains_and_deep_nesting_end_in_a_fault_at_most), TEST(evaluation_survives_each_failed_allocation),
-		TEST(evaluation_takes_no_memory_from_the_system), TEST(a_trace_shows_what_was_evaluated),
-		TEST(variables_can_be_loaded_when_needed), TEST(numbers_of_different_units_do_not_meet),
-		TEST(constant_zones_are_asked_for_at_compile), TEST(the_nearest_name),
+		TEST(records_are_maps_with_declared_fields),
+		TEST(faults_name_what_would_fit),
+		TEST(one_expression_can_have_several_faults),
+		TEST(a_program_tells_what_it_reads),
+		TEST(host_functions_are_called),
+		TEST(a_comparison_of_a_host_function_is_its_own),
+		TEST(cost_is_estimated_and_bounded),
+		TEST(long_chains_and_deep_nesting_end_in_a_fault_at_most),
+		TEST(evaluation_survives_each_failed_allocation),
+		TEST(evaluation_takes_no_memory_from_the_system),
+		TEST(a_trace_shows_what_was_evaluated),
+		TEST(variables_can_be_loaded_when_needed),
+		TEST(numbers_of_different_units_do_not_meet),
+		TEST(constant_zones_are_asked_for_at_compile),
+		TEST(the_nearest_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

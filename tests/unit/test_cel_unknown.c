@@ -27,8 +27,9 @@ static const char *result(const char *text)
 	const struct cel_field fields[] = {{"wage", cel_type_double(env)}, {"name", cel_type_string(env)}};
 	const struct cel_type *type = cel_type_record(env, "person", fields, 2);
 	static const struct cel_problem why = {.text = "wage of the second"};
-	struct cel_value rows[3][2] = {{cel_double(100), cel_string("a", 1)}, {cel_unknown(NULL), cel_string("b", 1)},
-	                               {cel_double(300), cel_string("c", 1)}};
+	struct cel_value rows[3][2] = {{cel_double(100), cel_string("a", 1)},
+				       {cel_unknown(NULL), cel_string("b", 1)},
+				       {cel_double(300), cel_string("c", 1)}};
 	struct cel_value told[2] = {cel_unknown(&why), cel_string("d", 1)};
 	struct cel_record records[4];
 	struct cel_value people[3];
@@ -47,7 +48,10 @@ static const char *result(const char *text)
 	used = 0;
 	assert_non_null(p);
 	struct cel_value v = cel_eval(p, &(struct cel_activation){.heap = &heap, .values = values});
-	snprintf(out, sizeof out, v.kind == CEL_BOOL ? (v.b ? "true" : "false") : v.kind == CEL_UNKNOWN ? "unknown:" : "other");
+	snprintf(out, sizeof out,
+		 v.kind == CEL_BOOL      ? (v.b ? "true" : "false")
+		 : v.kind == CEL_UNKNOWN ? "unknown:"
+					 : "other");
 	if (v.kind == CEL_INT)
 		snprintf(out, sizeof out, "%lld", (long long)v.i);
 	for (const struct cel_problem *q = v.kind == CEL_UNKNOWN ? v.problem : NULL; q; q = q->next)
@@ -124,9 +128,12 @@ static void a_list_may_hold_unknown_elements(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_list_of_records_stays_known), cmocka_unit_test(a_field_that_is_read_is_unknown_by_its_name),
-		cmocka_unit_test(has_asks), cmocka_unit_test(exists_and_all_decide_where_they_can),
-		cmocka_unit_test(equality_waits_for_what_decides), cmocka_unit_test(a_list_may_hold_unknown_elements),
+		cmocka_unit_test(a_list_of_records_stays_known),
+		cmocka_unit_test(a_field_that_is_read_is_unknown_by_its_name),
+		cmocka_unit_test(has_asks),
+		cmocka_unit_test(exists_and_all_decide_where_they_can),
+		cmocka_unit_test(equality_waits_for_what_decides),
+		cmocka_unit_test(a_list_may_hold_unknown_elements),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

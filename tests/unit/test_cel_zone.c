@@ -24,9 +24,10 @@ static struct cel_zone *zone(const char *name)
 	return cel_zone_new(bytes, n_bytes);
 }
 
-static const char *const names[] = {"Asia/Shanghai", "America/New_York", "Europe/Dublin", "Australia/Lord_Howe",
-                                    "America/St_Johns", "Africa/Casablanca", "Asia/Tehran", "Pacific/Apia", "UTC",
-                                    "America/Sao_Paulo", "Asia/Kathmandu", "Antarctica/Troll"};
+static const char *const names[] = {"Asia/Shanghai",       "America/New_York", "Europe/Dublin",
+				    "Australia/Lord_Howe", "America/St_Johns", "Africa/Casablanca",
+				    "Asia/Tehran",         "Pacific/Apia",     "UTC",
+				    "America/Sao_Paulo",   "Asia/Kathmandu",   "Antarctica/Troll"};
 
 static void offsets_are_those_of_the_c_library(void **state)
 {
@@ -41,7 +42,8 @@ static void offsets_are_those_of_the_c_library(void **state)
 			struct tm tm;
 			localtime_r(&at, &tm);
 			if (cel_zone_offset(z, t) != tm.tm_gmtoff)
-				fail_msg("%s at %lld: %d, not %ld", names[i], (long long)t, cel_zone_offset(z, t), tm.tm_gmtoff);
+				fail_msg("%s at %lld: %d, not %ld", names[i], (long long)t, cel_zone_offset(z, t),
+					 tm.tm_gmtoff);
 		}
 		cel_zone_free(z);
 	}
@@ -125,8 +127,14 @@ static void timestamps_are_read(void **state)
 	assert_true(cel_parse_timestamp("2023-06-01T08:00:00.25+08:00", 28, &seconds, &nanos));
 	assert_int_equal(seconds, 1685577600);
 	assert_int_equal(nanos, 250000000);
-	static const char *const bad[] = {"", "2023-06-01", "2023-02-29T00:00:00Z", "2023-06-01T00:00:60Z", "2023-06-01T00:00:00",
-	                                  "2023-06-01T00:00:00+8:00", "2023-06-01T00:00:00.Z", "2023-06-01 00:00:00Z"};
+	static const char *const bad[] = {"",
+					  "2023-06-01",
+					  "2023-02-29T00:00:00Z",
+					  "2023-06-01T00:00:60Z",
+					  "2023-06-01T00:00:00",
+					  "2023-06-01T00:00:00+8:00",
+					  "2023-06-01T00:00:00.Z",
+					  "2023-06-01 00:00:00Z"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(cel_parse_timestamp(bad[i], strlen(bad[i]), &seconds, &nanos));
 }
@@ -134,9 +142,12 @@ static void timestamps_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(offsets_are_those_of_the_c_library), cmocka_unit_test(midnight_begins_the_day),
-		cmocka_unit_test(skipped_and_missing_midnights), cmocka_unit_test(damaged_files_are_refused_or_harmless),
-		cmocka_unit_test(days_and_civil_dates), cmocka_unit_test(timestamps_are_read),
+		cmocka_unit_test(offsets_are_those_of_the_c_library),
+		cmocka_unit_test(midnight_begins_the_day),
+		cmocka_unit_test(skipped_and_missing_midnights),
+		cmocka_unit_test(damaged_files_are_refused_or_harmless),
+		cmocka_unit_test(days_and_civil_dates),
+		cmocka_unit_test(timestamps_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
