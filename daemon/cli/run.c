@@ -51,7 +51,7 @@ struct run {
 	size_t n_paths;
 	int32_t partitions;
 	int64_t batch_size;
-	bool has_until, check, quiet, unmasked, state;
+	bool has_until, values, check, quiet, unmasked, state;
 	int64_t until;
 	const char *state_file, *rejects_file;
 
@@ -81,6 +81,12 @@ static enum decode_result decode(struct run *r, struct str text, struct arena *a
 	return decode_event(r->decoder, NULL, &record, TIME_NEVER, arena, event, why);
 }
 
+static int32_t partition_of(const struct run *r, struct str subject)
+{
+	bool murmur2 = strcmp(r->config.settings.partitioner, "murmur2") == 0;
+	return (murmur2 ? partition_murmur2 : partition_crc32)(subject, r->partitions);
+}
+
 /* Where a record belongs in the merged order and in the partitions. */
 static void look(void *ctx, struct file_record *record)
 {
@@ -91,9 +97,7 @@ static void look(void *ctx, struct file_record *record)
 	switch (decode(r, record->text, &r->look, &event, &why)) {
 	case DECODE_EVENT:
 		record->time = event.time;
-		record->partition = strcmp(r->config.settings.partitioner, "murmur2") == 0
-					    ? partition_murmur2(event.subject, r->partitions)
-					    : partition_crc32(event.subject, r->partitions);
+		record->partition = partition_of(r, event.subject);
 		r->n_events++;
 		break;
 	case DECODE_IGNORED:
@@ -205,6 +209,7 @@ static bool pass_time(struct run *r, struct lane *lane, struct err *why)
 		if (!store(r, lane, why))
 			return false;
 	}
+	lane->clock = r->until > lane->clock ? r->until : lane->clock;
 	return true;
 }
 
@@ -243,6 +248,25 @@ static struct memory_subject **all_subjects(struct run *r, size_t *n)
 	return all;
 }
 
+static void write_values(struct run *r, struct subject *s)
+{
+	int64_t now = r->lanes[partition_of(r, s->key)].clock;
+	r->out.len--; /* back into the state's object */
+	write_name(&r->out, "values");
+	write_open(&r->out, '{');
+	for (size_t i = 0; i < s->watch->n_measures + s->watch->n_derived; i++) {
+		const struct measure *m = i < s->watch->n_measures ? &s->watch->measures[i] : NULL;
+		const struct derived *d = m ? NULL : &s->watch->derived[i - s->watch->n_measures];
+		write_name(&r->out, m ? m->name : d->name);
+		write_value(&r->out, r->config.ruleset->zone,
+			    engine_value(r->engine, s, str_of(m ? m->name : d->name), now), false,
+			    m ? m->unit : d->unit);
+	}
+	write_close(&r->out, '}');
+	write_close(&r->out, '}');
+	engine_reset(r->engine);
+}
+
 static bool write_states(struct run *r, FILE *to, struct err *why)
 {
 	size_t n;
@@ -254,6 +278,8 @@ static bool write_states(struct run *r, FILE *to, struct err *why)
 			return false;
 		r->out.len = 0;
 		state_json(&s, r->config.ruleset, r->unmasked, &r->out);
+		if (r->values)
+			write_values(r, &s);
 		write_bytes(&r->out, "\n", 1);
 		fwrite(r->out.data, 1, r->out.len, to);
 	}
@@ -363,7 +389,7 @@ static void close_all(struct run *r)
 	config_close(&r->config);
 }
 
-enum { O_PARTITIONS = 256, O_UNTIL, O_STATE, O_UNMASKED, O_REJECTS, O_CHECK, O_BATCH, O_QUIET, O_HELP };
+enum { O_PARTITIONS = 256, O_UNTIL, O_STATE, O_UNMASKED, O_VALUES, O_REJECTS, O_CHECK, O_BATCH, O_QUIET, O_HELP };
 static const struct option options[] = {
 	{"partitions", required_argument, NULL, O_PARTITIONS},
 	{"until", required_argument, NULL, O_UNTIL},
@@ -373,6 +399,7 @@ static const struct option options[] = {
 	{"check", no_argument, NULL, O_CHECK},
 	{"quiet", no_argument, NULL, O_QUIET},
 	{"batch", required_argument, NULL, O_BATCH},
+	{"values", no_argument, NULL, O_VALUES},
 	{"help", no_argument, NULL, O_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -394,6 +421,9 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 		case O_STATE:
 			r->state = true;
 			r->state_file = optarg;
+			break;
+		case O_VALUES:
+			r->values = true;
 			break;
 		case O_UNMASKED:
 			r->unmasked = true;
