@@ -196,11 +196,13 @@ uint32_t declare_name(struct loader *l, struct watch *w, const char *name, const
 		      enum name_kind kind, uint32_t index)
 {
 	uint32_t variable = cel_env_variable(w->env, name, type);
-	if (variable >= w->n_names) {
-		struct name *names = ARENA_ARRAY(&l->r->arena, struct name, variable + 1);
-		if (w->n_names)
-			memcpy(names, w->names, w->n_names * sizeof *names);
-		w->names = names;
+	if (variable >= w->n_names) { /* variables come one by one: the room doubles at each power of two */
+		if ((w->n_names & (w->n_names - 1)) == 0) {
+			struct name *names = ARENA_ARRAY(&l->r->arena, struct name, w->n_names ? 2 * w->n_names : 1);
+			if (w->n_names)
+				memcpy(names, w->names, w->n_names * sizeof *names);
+			w->names = names;
+		}
 		w->n_names = variable + 1;
 	}
 	w->names[variable] = (struct name){kind, index, keep_text(l, str_of(name))};

@@ -31,28 +31,59 @@ static bool in_effect(const struct threshold *t, int32_t day)
 	return false;
 }
 
-/* A region that the configuration itself names and for which the threshold has no value. */
-static const char *uncovered(const struct loader *l, const struct threshold *t, const char **by)
+/* The regions that the configuration itself names: subjects of theirs are to be expected. */
+struct named_region {
+	const char *region, *by;
+};
+struct regions {
+	struct named_region *list;
+	size_t n, cap;
+};
+
+static int by_region(const void *pa, const void *pb)
+{
+	const struct named_region *a = pa, *b = pb;
+	int c = strcmp(a->region, b->region);
+	return c ? c : strcmp(a->by, b->by);
+}
+
+static struct regions find_regions(struct loader *l)
 {
 	const struct ruleset *r = l->r;
+	struct regions all = {0};
 	for (size_t i = 0; i < r->n_thresholds; i++)
-		for (size_t k = 0; k < r->thresholds[i].n_values; k++)
-			if (!covers(t, r->thresholds[i].values[k].region)) {
-				*by = r->thresholds[i].name;
-				return r->thresholds[i].values[k].region;
-			}
+		for (size_t k = 0; k < r->thresholds[i].n_values; k++) {
+			ARENA_PUSH_ROOM(&l->scratch, all.list, all.n, all.cap);
+			all.list[all.n++] =
+				(struct named_region){r->thresholds[i].values[k].region, r->thresholds[i].name};
+		}
 	for (size_t i = 0; i < r->n_units; i++)
-		for (size_t k = 0; k < r->units[i].n_codes; k++)
-			if (!covers(t, r->units[i].codes[k])) {
-				*by = r->units[i].name;
-				return r->units[i].codes[k];
-			}
+		for (size_t k = 0; k < r->units[i].n_codes; k++) {
+			ARENA_PUSH_ROOM(&l->scratch, all.list, all.n, all.cap);
+			all.list[all.n++] = (struct named_region){r->units[i].codes[k], r->units[i].name};
+		}
+	if (all.n)
+		qsort(all.list, all.n, sizeof *all.list, by_region);
+	size_t kept = all.n ? 1 : 0;
+	for (size_t i = 1; i < all.n; i++)
+		if (strcmp(all.list[i].region, all.list[kept - 1].region) != 0)
+			all.list[kept++] = all.list[i];
+	all.n = kept;
+	return all;
+}
+
+static const struct named_region *uncovered(const struct regions *all, const struct threshold *t)
+{
+	for (size_t i = 0; i < all->n && !covers(t, ""); i++)
+		if (!covers(t, all->list[i].region))
+			return &all->list[i];
 	return NULL;
 }
 
-static void warn_threshold(struct loader *l, const struct threshold *t, const struct rule *rule, int32_t today)
+static void warn_threshold(struct loader *l, const struct regions *all, const struct threshold *t,
+			   const struct rule *rule, int32_t today)
 {
-	const char *by = "", *region = uncovered(l, t, &by);
+	const struct named_region *elsewhere = uncovered(all, t);
 	if (t->n_values == 0)
 		faults_warn(l->faults, t->place, "`%s` has no value: the rule `%s` stays unknown", t->name, rule->name);
 	else if (rule->watch->region < 0 && !covers(t, ""))
@@ -63,21 +94,22 @@ static void warn_threshold(struct loader *l, const struct threshold *t, const st
 	else if (today != DAY_NEVER && !in_effect(t, today))
 		faults_warn(l->faults, t->place, "no value of `%s` is in effect yet: the rule `%s` stays unknown",
 			    t->name, rule->name);
-	else if (region && !*region)
+	else if (elsewhere && !*elsewhere->region)
 		faults_warn(l->faults, t->place,
 			    "`%s` has values for some regions only, while `%s` has one for the whole country: "
 			    "elsewhere the "
 			    "rule `%s` stays unknown",
-			    t->name, by, rule->name);
-	else if (region)
+			    t->name, elsewhere->by, rule->name);
+	else if (elsewhere)
 		faults_warn(l->faults, t->place,
 			    "`%s` has no value for region `%s`, which `%s` names: there the rule `%s` stays unknown",
-			    t->name, region, by, rule->name);
+			    t->name, elsewhere->region, elsewhere->by, rule->name);
 }
 
 static void warn_thresholds(struct loader *l, int32_t today)
 {
 	const struct ruleset *r = l->r;
+	struct regions all = find_regions(l);
 	for (size_t t = 0; t < r->n_thresholds; t++)
 		for (size_t i = 0; i < r->n_rules; i++) {
 			const struct rule *rule = r->rules[i];
@@ -87,7 +119,7 @@ static void warn_thresholds(struct loader *l, int32_t today)
 				reads |= name->kind == NAME_THRESHOLD && name->index == t;
 			}
 			if (reads) {
-				warn_threshold(l, &r->thresholds[t], rule, today);
+				warn_threshold(l, &all, &r->thresholds[t], rule, today);
 				break; /* once for each threshold */
 			}
 		}
