@@ -1,6 +1,6 @@
 # The edges: decoding, partitions, messages, files, tools; simulations of the engine through `shouwangctl run`.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
-foreach(name decode partition message memory inbox_file)
+foreach(name decode partition message memory inbox_file kafka_conf)
   add_executable(test_${name} tests/unit/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE edges PkgConfig::CMOCKA)
   add_test(NAME unit/${name} COMMAND test_${name})

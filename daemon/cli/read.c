@@ -29,7 +29,7 @@ struct reading {
 	struct config config;
 	char **topics;
 	size_t n_topics;
-	bool until_end, text, key, where;
+	bool until_end, text, key, where, headers;
 	int64_t max;
 	struct buffer out;
 };
@@ -55,6 +55,18 @@ static void print_text(struct reading *r, const rd_kafka_message_t *m)
 	putchar('\n');
 }
 
+static void print_headers(const rd_kafka_message_t *m)
+{
+	rd_kafka_headers_t *headers;
+	const char *name;
+	const void *value;
+	size_t len;
+	if (rd_kafka_message_headers(m, &headers))
+		return;
+	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
+		printf("%s=%.*s\t", name, (int)len, value ? (const char *)value : "");
+}
+
 static void print(struct reading *r, const rd_kafka_message_t *m)
 {
 	if (r->where)
@@ -63,6 +75,8 @@ static void print(struct reading *r, const rd_kafka_message_t *m)
 		fwrite(m->key, 1, m->key_len, stdout);
 		putchar('\t');
 	}
+	if (r->headers)
+		print_headers(m);
 	if (r->text) {
 		print_text(r, m);
 		return;
@@ -94,7 +108,7 @@ static bool read_topics(struct reading *r, struct err *why)
 	return !why->text[0];
 }
 
-enum { O_UNTIL_END = 256, O_MAX, O_JSON, O_TEXT, O_KEY, O_WHERE, O_CONFIG, O_BOOTSTRAP, O_HELP };
+enum { O_UNTIL_END = 256, O_MAX, O_JSON, O_TEXT, O_KEY, O_WHERE, O_HEADERS, O_CONFIG, O_BOOTSTRAP, O_HELP };
 static const struct option options[] = {
 	{"until-end", no_argument, NULL, O_UNTIL_END},
 	{"max", required_argument, NULL, O_MAX},
@@ -104,6 +118,7 @@ static const struct option options[] = {
 	{"config", required_argument, NULL, O_CONFIG},
 	{"bootstrap", required_argument, NULL, O_BOOTSTRAP},
 	{"where", no_argument, NULL, O_WHERE},
+	{"headers", no_argument, NULL, O_HEADERS},
 	{"help", no_argument, NULL, O_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -127,6 +142,9 @@ static int read_options(struct reading *r, int argc, char **argv, const char **d
 			break;
 		case O_KEY:
 			r->key = true;
+			break;
+		case O_HEADERS:
+			r->headers = true;
 			break;
 		case O_WHERE:
 			r->where = true;

@@ -98,6 +98,8 @@ def it_finds_the_key_of_a_faulty_line():
     with mock().start() as broker:
         ctl("publish", path, "--topic", "household.events", broker=broker.bootstrap).good()
         read = ctl("read", "household.events", "--until-end", "--key", broker=broker.bootstrap).good()
+        with_headers = ctl("read", "household.events", "--max", "1", "--headers", broker=broker.bootstrap).good()
+        cases.has(with_headers.out, "content-type=application/cloudevents+json\t")
     keys = {tuple(line.split(b"\t", 1)) for line in read.raw.split(b"\n")[:-1]}
     cases.equal(keys, {(b"h1", lines[0]), (b"", lines[1]), (b"", lines[2]), (b"", lines[3]), (b"h1", lines[4])}, "keys")
 
