@@ -11,7 +11,8 @@ enum { PATIENCE = 15000 }; /* ms, to reach a cluster */
 void kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	(void)rk;
-	if (level <= LOG_WARNING)
+	/* CONFWARN: a producer's property in a consumer and the like; the settings' properties are for both */
+	if (level <= LOG_WARNING && strcmp(facility, "CONFWARN") != 0)
 		fprintf(stderr, "kafka: %s: %s\n", facility, text);
 }
 

@@ -41,11 +41,17 @@ static void stop(int signal_number)
 	stopped = 1;
 }
 
+static void put(const void *bytes, size_t len)
+{
+	if (len)
+		fwrite(bytes, 1, len, stdout);
+}
+
 static void print_text(struct reading *r, const rd_kafka_message_t *m)
 {
-	json_t *message = json_loadb(m->payload, m->len, 0, NULL);
+	json_t *message = m->len ? json_loadb(m->payload, m->len, 0, NULL) : NULL;
 	if (!json_is_object(json_object_get(message, "data"))) {
-		fwrite(m->payload, 1, m->len, stdout);
+		put(m->payload, m->len);
 	} else {
 		r->out.len = 0;
 		message_text_of(message, r->config.ruleset, &r->out);
@@ -72,7 +78,7 @@ static void print(struct reading *r, const rd_kafka_message_t *m)
 	if (r->where)
 		printf("%d:%lld\t", m->partition, (long long)m->offset);
 	if (r->key) {
-		fwrite(m->key, 1, m->key_len, stdout);
+		put(m->key, m->key_len);
 		putchar('\t');
 	}
 	if (r->headers)
@@ -81,7 +87,7 @@ static void print(struct reading *r, const rd_kafka_message_t *m)
 		print_text(r, m);
 		return;
 	}
-	fwrite(m->payload, 1, m->len, stdout);
+	put(m->payload, m->len);
 	putchar('\n');
 }
 

@@ -66,7 +66,8 @@ static const char *text(const json_t *object, const char *name)
 /* --- reading */
 static void add_message(struct report *r, struct str bytes)
 {
-	json_t *json = json_loadb(bytes.s, bytes.len, 0, NULL), *data = json_object_get(json, "data");
+	json_t *json = bytes.len ? json_loadb(bytes.s, bytes.len, 0, NULL) : NULL,
+	       *data = json_object_get(json, "data");
 	if (!*text(data, "case")) {
 		r->unreadable++;
 		json_decref(json);
