@@ -198,13 +198,16 @@ static void show_name(struct engine *e, struct shown *out, const struct rule *ru
 
 /* --- evidence */
 
-static void use_member(struct engine *e, const struct member *m, size_t n_fields, uint64_t fields, bool *used)
+/* A member's presence, and the fields of it that the rule reads. */
+static void use_member(const struct watch *w, const struct rule *rule, uint32_t list, const struct member *m,
+		       bool *used)
 {
-	(void)e;
 	used[m->presence] = true;
-	for (size_t i = 0; i < n_fields; i++)
-		if (i >= 64 || (fields >> i & 1))
+	for (size_t i = 0; i < w->lists[list].n_fields; i++) {
+		size_t input = w->list_inputs[list] + 1 + i;
+		if (rule->inputs.bits[input / 64] >> (input % 64) & 1)
 			used[m->fields[i].origin] = true;
+	}
 }
 
 static void use_name(struct engine *e, const struct rule *rule, uint32_t variable, bool *used)
@@ -219,10 +222,9 @@ static void use_name(struct engine *e, const struct rule *rule, uint32_t variabl
 				used[s->contributions[i].origin] = true;
 	} else if (name->kind == NAME_MEMBERS) {
 		for (uint32_t i = 0; i < s->lists[name->index].n; i++)
-			use_member(e, &s->lists[name->index].rows[i], s->watch->lists[name->index].n_fields, UINT64_MAX,
-				   used);
+			use_member(s->watch, rule, name->index, &s->lists[name->index].rows[i], used);
 	} else if (name->kind == NAME_EACH && e->each) {
-		use_member(e, e->each, s->watch->lists[name->index].n_fields, rule->each_fields, used);
+		use_member(s->watch, rule, name->index, e->each, used);
 	}
 }
 

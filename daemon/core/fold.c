@@ -116,12 +116,6 @@ static void insert_contribution(struct subject *s, struct contribution c)
 	s->n_contributions++;
 }
 
-/* Is a day beyond what any window of the base measure can reach, and three months more? */
-static bool out_of_reach(const struct engine *e, const struct measure *base, int32_t day)
-{
-	return base->reach.n > 0 && day_add_months(day, base->reach.n + 3) <= e->today;
-}
-
 static void contribute(struct folding *f, uint32_t measure, bool removed, struct cel_value value, int64_t fen)
 {
 	struct subject *s = f->s;

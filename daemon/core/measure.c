@@ -74,36 +74,59 @@ static int32_t whole_until(const struct window *w, int32_t today)
 	return day > today ? day : today + 1;
 }
 
+/* "Contributions are kept as long as a window can reach them plus three months": the first day still kept. */
+static int32_t find_oldest(const struct measure *base, int32_t today)
+{
+	if (base->reach.n <= 0)
+		return INT32_MIN;
+	int32_t months = base->reach.n + 3, day = day_add_months(today, -months) - 3;
+	while (day_add_months(day, months) <= today)
+		day++;
+	return day;
+}
+
 static struct range window_range(struct engine *e, const struct measure *m)
 {
 	const struct watch *w = e->s->watch;
 	struct window_today *cached = &e->index[w->index].windows[m - w->measures];
 	if (cached->today != e->today)
-		*cached = (struct window_today){e->today, find_range(&m->window, e->today)};
+		*cached = (struct window_today){e->today, find_range(&m->window, e->today), find_oldest(m, e->today)};
 	return cached->range;
 }
 
-/* One bit for each whole month within the range, from its first: which have a contribution. */
+bool out_of_reach(struct engine *e, const struct measure *base, int32_t day)
+{
+	const struct watch *w = e->s->watch;
+	window_range(e, base);
+	return day < e->index[w->index].windows[base - w->measures].oldest;
+}
+
+/* One byte for each whole month within the range, from its first: which have a contribution. */
 struct months {
-	int32_t first; /* day */
+	int32_t first; /* counted from year 0 */
 	uint32_t n;
 	unsigned char seen[240];
 };
 
+static int32_t month_of(int32_t day)
+{
+	int64_t year;
+	unsigned month, d;
+	cel_civil_from_days(day, &year, &month, &d);
+	return (int32_t)(year * 12 + (int64_t)month - 1);
+}
+
 static void months_init(struct months *m, struct range range)
 {
-	int32_t first = day_of_month_start(range.first), next;
-	*m = (struct months){0};
-	if (first < range.first)
-		first = day_add_months(first, 1);
-	m->first = first;
-	for (next = day_add_months(first, 1); next - 1 <= range.last && m->n < sizeof m->seen; m->n++)
-		next = day_add_months(next, 1);
+	int32_t end = month_of(range.last + 1); /* of the first day beyond: the months before it are whole */
+	*m = (struct months){.first = month_of(range.first - 1) + 1};
+	if (end > m->first)
+		m->n = (uint32_t)(end - m->first) < sizeof m->seen ? (uint32_t)(end - m->first) : sizeof m->seen;
 }
 
 static void months_see(struct months *m, int32_t day)
 {
-	int32_t i = day < m->first ? -1 : day_months_between(m->first, day);
+	int32_t i = m->n ? month_of(day) - m->first : -1;
 	if (i >= 0 && (uint32_t)i < m->n)
 		m->seen[i] = 1;
 }

@@ -9,6 +9,7 @@ struct range { /* of days, inclusive */
 struct window_today { /* what a measure's window spans on a day */
 	int32_t today;
 	struct range range;
+	int32_t oldest; /* the first day of which contributions are kept */
 };
 struct watch_index {         /* what the engine derives from a watch once */
 	uint32_t **rules_of; /* by input: indexes in ruleset.rules */
@@ -55,7 +56,8 @@ struct cel_value fact_value(const struct engine *e, const struct field *field, c
 			    const struct cel_problem *missing);
 struct cel_value measure_value(struct engine *e, const struct measure *m);
 bool measure_holds(struct engine *e, const struct measure *m,
-		   const struct contribution *c); /* is it in the window today? */
+		   const struct contribution *c);                             /* is it in the window today? */
+bool out_of_reach(struct engine *e, const struct measure *base, int32_t day); /* too old for any window */
 int32_t contribution_day(const struct engine *e, const struct contribution *c);
 struct cel_value member_record(struct engine *e, uint32_t list, const struct member *m);
 struct str subject_region(const struct engine *e);

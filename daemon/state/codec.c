@@ -9,24 +9,29 @@
  * of the bytes, so that broken bytes never make a large allocation. */
 #include "codec.h"
 #include "codec_format.h"
+#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- writing */
 
-static char *room(struct buffer *b, size_t n)
+static void grow(struct buffer *b, size_t n)
 {
-	if (b->cap - b->len < n) {
-		size_t cap = b->cap ? b->cap * 2 : 4096;
-		while (cap - b->len < n)
-			cap *= 2;
-		char *data = realloc(b->data, cap);
-		if (!data)
-			abort();
-		b->data = data;
-		b->cap = cap;
-	}
+	size_t cap = b->cap ? b->cap * 2 : 4096;
+	while (cap - b->len < n)
+		cap *= 2;
+	char *data = realloc(b->data, cap);
+	if (!data)
+		abort();
+	b->data = data;
+	b->cap = cap;
+}
+
+static inline char *room(struct buffer *b, size_t n)
+{
+	if (__builtin_expect(b->cap - b->len < n, 0))
+		grow(b, n);
 	return b->data + b->len;
 }
 
@@ -44,16 +49,20 @@ static void put_byte(struct buffer *b, unsigned v)
 
 static void put_fixed(struct buffer *b, uint64_t v)
 {
-	char *p = room(b, 8);
-	for (int i = 0; i < 8; i++)
-		p[i] = (char)(v >> (8 * i));
+	v = htole64(v);
+	memcpy(room(b, 8), &v, 8);
 	b->len += 8;
 }
 
-static void put(struct buffer *b, uint64_t v)
+static inline void put(struct buffer *b, uint64_t v)
 {
 	char *p = room(b, 10);
 	size_t n = 0;
+	if (__builtin_expect(v < 0x80, 1)) {
+		*p = (char)v;
+		b->len++;
+		return;
+	}
 	for (; v >= 0x80; v >>= 7)
 		p[n++] = (char)(v | 0x80);
 	p[n++] = (char)v;

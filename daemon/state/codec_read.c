@@ -2,6 +2,7 @@
  * configuration has no more is passed over; so is a value of another type than its field now has. */
 #include "codec.h"
 #include "codec_format.h"
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,15 +38,16 @@ static uint64_t get_fixed(struct reader *x)
 		fail(x);
 		return 0;
 	}
-	for (int i = 0; i < 8; i++)
-		v |= (uint64_t)x->p[i] << (8 * i);
+	memcpy(&v, x->p, 8);
 	x->p += 8;
-	return v;
+	return le64toh(v);
 }
 
-static uint64_t get(struct reader *x)
+static inline uint64_t get(struct reader *x)
 {
 	uint64_t v = 0;
+	if (__builtin_expect(x->p < x->end && *x->p < 0x80, 1))
+		return *x->p++;
 	for (unsigned shift = 0; shift < 64; shift += 7) {
 		unsigned byte = get_byte(x);
 		v |= (uint64_t)(byte & 0x7f) << shift;

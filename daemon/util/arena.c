@@ -19,7 +19,7 @@ struct str str_of(const char *terminated)
 
 int str_equal(struct str a, struct str b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
+	return a.len == b.len && (a.s == b.s || a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
 }
 
 int str_compare(struct str a, struct str b)
