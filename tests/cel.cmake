@@ -16,6 +16,12 @@ foreach(name api unknown zone)
   add_test(NAME unit/cel_${name} COMMAND test_cel_${name})
 endforeach()
 
+# each allocation fails in turn
+add_executable(test_cel_memory tests/unit/test_cel_memory.c)
+target_link_libraries(test_cel_memory PRIVATE core PkgConfig::CMOCKA)
+target_link_options(test_cel_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+add_test(NAME unit/cel_memory COMMAND test_cel_memory)
+
 add_test(NAME cel/batch COMMAND ${CMAKE_SOURCE_DIR}/tests/cel/batch.sh $<TARGET_FILE:shouwangctl>)
 
 file(GLOB FUZZ_CEL_SOURCES CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} daemon/core/cel_*.c)

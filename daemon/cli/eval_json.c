@@ -304,8 +304,7 @@ static json_t *read_scope(struct evaluator *e, const json_t *input, struct scope
 		if (fault.any) {
 			char text[700];
 			snprintf(text, sizeof text, "let %.100s: %s", name, fault.text);
-			return error_json(text,
-					  column_of(json_string_value(item), json_string_length(item), fault.pos));
+			return error_json(text, 0);
 		}
 		set(scope, name, type, v);
 	}

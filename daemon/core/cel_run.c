@@ -63,10 +63,11 @@ struct cel_value cel_fail_overload(const struct cel_call *call, const char *name
 	return cel_fail(call, "no such overload: %s(%s)", name, text);
 }
 
+/* Is its name in the list?  One that is read at several places is missing once. */
 static bool listed(const struct cel_problem *list, const struct cel_problem *p)
 {
 	for (; list; list = list->next)
-		if (list == p || (list->pos == p->pos && list->text && p->text && strcmp(list->text, p->text) == 0))
+		if (list == p || (list->text && p->text && strcmp(list->text, p->text) == 0))
 			return true;
 	return false;
 }
