@@ -109,7 +109,7 @@ void sample_found(struct county *c, struct household *h, uint32_t number)
 	h->per_head = (int32_t)(h->dibao  ? sample_between(h, 20000, 60000)
 				: h->edge ? sample_between(h, 87000, 110000)
 					  : sample_between(h, 130000, 210000) + sample_between(h, 0, 200000));
-	h->dibao_amount = h->dibao ? round_ten((int64_t)(90000 - h->per_head) * heads(h)) : 0;
+	h->dibao_amount = h->dibao ? round_ten((int64_t)(106000 - h->per_head) * heads(h)) : 0;
 	h->category = (uint8_t)(h->dibao ? sample_between(h, 0, 1) : h->decline ? sample_between(h, 0, 2) : 0);
 	for (uint8_t i = 0; i < h->n_persons; i++) { /* the gravely disabled of the poor are covered, as a rule */
 		struct person *p = &h->persons[i];
@@ -177,6 +177,8 @@ static void work(struct county *c, struct household *h, int32_t month)
 static void earn(struct county *c, struct household *h, int32_t month)
 {
 	int64_t all = (int64_t)h->per_head * heads(h);
+	if (h->edge)
+		all = all * 6 / 5; /* with what the fields give */
 	if (h->jobless)
 		all = all * 3 / 10;
 	if (h->decline)
