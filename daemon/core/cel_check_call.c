@@ -129,6 +129,10 @@ static void check_arithmetic(struct checker *k, struct node *node)
 /* A literal beside a value of a closed set must be one of the set. */
 static void check_word(struct checker *k, struct node *node, const struct node *of, const struct node *literal)
 {
+	if (of->type->words && literal->kind == N_COND) {
+		check_word(k, node, of, literal->kids[1]);
+		check_word(k, node, of, literal->kids[2]);
+	}
 	if (!of->type->words || literal->kind != N_LITERAL || literal->value.kind != CEL_STRING)
 		return;
 	const char *word = cel_take_text(k->c, literal->value.s, literal->value.len);

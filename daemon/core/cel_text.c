@@ -76,11 +76,11 @@ size_t cel_utf8_skip(const char *s, size_t len, size_t n)
 }
 
 #ifdef __SSE2__
-/* The places, of the sixteen from s on, where the first and the last byte of the part fit. */
-static unsigned candidates(const char *s, size_t n, __m128i first, __m128i last)
+/* All bits where, of the sixteen places from s on, the first and the last byte of the part fit. */
+static __m128i fitting(const char *s, size_t n, __m128i first, __m128i last)
 {
 	__m128i a = _mm_loadu_si128((const void *)s), b = _mm_loadu_si128((const void *)(s + n - 1));
-	return (unsigned)_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(a, first), _mm_cmpeq_epi8(b, last)));
+	return _mm_and_si128(_mm_cmpeq_epi8(a, first), _mm_cmpeq_epi8(b, last));
 }
 
 /* Looks at sixteen places at once; false where too many need a second look, so that no text makes it slow. */
@@ -90,7 +90,15 @@ static bool find_quickly(const char *s, size_t len, const char *part, size_t n, 
 	const char *const final = s + len - (n + 15); /* the last place to begin sixteen at */
 	size_t misses = 0;
 	for (;;) {
-		for (unsigned mask = candidates(s, n, first, last); mask; mask &= mask - 1) {
+		while (final - s >= 48) { /* four at a time, where nothing fits */
+			__m128i any = _mm_or_si128(
+				_mm_or_si128(fitting(s, n, first, last), fitting(s + 16, n, first, last)),
+				_mm_or_si128(fitting(s + 32, n, first, last), fitting(s + 48, n, first, last)));
+			if (_mm_movemask_epi8(any))
+				break;
+			s = final - s < 64 ? final : s + 64;
+		}
+		for (unsigned mask = (unsigned)_mm_movemask_epi8(fitting(s, n, first, last)); mask; mask &= mask - 1) {
 			*found = s + __builtin_ctz(mask);
 			if (n < 3 || memcmp(*found + 1, part + 1, n - 2) == 0)
 				return true;

@@ -269,7 +269,7 @@ do_ONE:
 	A = B.kind == CEL_INT ? cel_bool(B.i == 1) : B;
 	ON;
 do_TABLE:
-	A = cel_map_begin(HERE, cel_range_size(B));
+	A = run_spend(HERE, cel_range_size(B) / 4) ? cel_map_begin(run, cel_range_size(B)) : cel_run_cost(run);
 	ON;
 do_PUT:
 	if (is_bad(C))

@@ -135,6 +135,7 @@ static void faults_name_what_would_fit(void **state)
 	faults(f, "category == '脱贫户'", "12+11 `category` has no value '脱贫户'; nearest: '脱贫不稳定户'\n");
 	faults(f, "'一船户' != category", "0+11 `category` has no value '一船户'; nearest: '一般户'\n");
 	faults(f, "category in ['一般户', '贫']", "26+5 `category` has no value '贫'\n");
+	faults(f, "category == (x > 1.0 ? '一般户' : '贫')", "37+5 `category` has no value '贫'\n");
 	faults(f, "person[0].wge > 1.0", "10+3 `person` has no field 'wge'; nearest: 'wage'\n");
 	faults(f, "catgory == '一般户'", "0+7 there is no `catgory`; nearest: `category`\n");
 	assert_true(holds(f, "category == '一般户' && category in ['一般户']"));
