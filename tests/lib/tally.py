@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Sums the cases of all tests in ctest's JUnit file; the last line is `N passed, N failed, N skipped`.
 
-A test's cases are counted from what it printed: a line `N passed, N failed, N skipped` of its own (the last one
-counts), else cmocka's summaries; a test that printed neither is one case.  A test that failed without a failed case
+A test's cases are counted from what it printed: a line `N passed, N failed[, N skipped]` of its own (the last
+one counts), else cmocka's summaries; a test that printed neither is one case.  A test that failed without a failed case
 (a crash, a leak, a time-out) has one.  `SKIPPED: name: reason` lines are repeated at the end, and so is what failed.
 """
 
@@ -10,7 +10,7 @@ import re
 import sys
 import xml.etree.ElementTree as tree
 
-OWN = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
+OWN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 CMOCKA = {kind: re.compile(r"\[\s*" + kind + r"\s*\] (\d+) test\(s\)") for kind in ("PASSED", "FAILED", "SKIPPED")}
 SKIPPED = re.compile(r"^SKIPPED: .*$", re.M)
 OUTCOMES = {"run": (1, 0, 0), "fail": (0, 1, 0), "notrun": (0, 0, 1), "disabled": (0, 0, 1)}
@@ -18,7 +18,7 @@ OUTCOMES = {"run": (1, 0, 0), "fail": (0, 1, 0), "notrun": (0, 0, 1), "disabled"
 
 def count(status, output):
     own = OWN.findall(output)
-    cases = [int(n) for n in own[-1]] if own else [sum(map(int, CMOCKA[k].findall(output))) for k in CMOCKA]
+    cases = [int(n or 0) for n in own[-1]] if own else [sum(map(int, CMOCKA[k].findall(output))) for k in CMOCKA]
     if not any(cases):
         cases = list(OUTCOMES[status])
     if status == "fail" and cases[1] == 0:

@@ -59,6 +59,10 @@ def a_line_of_its_own_counts_instead():
     has(text, "SKIPPED: x: no Java")
 
 
+def a_line_without_skipped_ones_counts_too():
+    equal(last_line(run_on(("run", "47 passed, 0 failed\n"))[1]), "47 passed, 0 failed, 0 skipped")
+
+
 def a_test_that_prints_nothing_is_one_case():
     equal(last_line(run_on(("run", ""), ("run", "done"), ("notrun", ""))[1]), "2 passed, 0 failed, 1 skipped")
 
