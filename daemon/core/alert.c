@@ -150,12 +150,22 @@ static int32_t period_end(const struct engine *e, const struct alert *a)
 	return day_add_months(start, months);
 }
 
+/* A level that goes on being true over the period's end has held long enough: its run goes on into the next one. */
+static void end_period(struct alert *a)
+{
+	uint32_t held = a->on;
+	end_alert(a);
+	for (size_t i = 0; i < a->is->n_levels; i++)
+		if (held >> i & 1)
+			a->up[i] = 1; /* long ago */
+}
+
 static void move_alert(struct engine *e, struct alert *a, const struct judgement *j)
 {
 	struct alert before = *a;
 	a->version = a->is->version;
 	if (period_end(e, a) <= e->today)
-		end_alert(a);
+		end_period(a);
 	if (!move_clear(e, a, j->clear))
 		for (size_t i = 0; i < a->is->n_levels; i++)
 			move_level(e, a, i, j->level[i]);
@@ -218,9 +228,9 @@ void judge_rule(struct engine *e, const struct rule *rule)
 	for (uint32_t i = 0; i < m->n; i++) {
 		if (!m->rows[i].present)
 			continue;
-		e->each = &m->rows[i];
+		judge_member(e, rule, &m->rows[i]);
 		judge_one(e, rule, m->rows[i].key);
-		e->each = NULL;
+		judge_member(e, rule, NULL);
 	}
 	end_absent(e, rule);
 }

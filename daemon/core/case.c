@@ -5,7 +5,7 @@
 
 static bool is_told(const struct case_alert *entry)
 {
-	return entry->n_told && entry->told[entry->n_told - 1].level == entry->level;
+	return entry->n_told && !entry->renewed && entry->told[entry->n_told - 1].level == entry->level;
 }
 
 static bool waits_for_answer(const struct case_alert *entry)
@@ -13,7 +13,7 @@ static bool waits_for_answer(const struct case_alert *entry)
 	return entry->in && !entry->left && !entry->answered;
 }
 
-static uint32_t highest_level(const struct casefile *c)
+uint32_t case_level(const struct casefile *c)
 {
 	uint32_t level = 0;
 	for (uint32_t i = 0; i < c->n_alerts; i++)
@@ -28,6 +28,35 @@ static bool has_news(const struct casefile *c)
 		if (c->alerts[i].in && (c->alerts[i].left ? c->alerts[i].n_told > 0 : !is_told(&c->alerts[i])))
 			return true;
 	return false;
+}
+
+static void mark_told(struct casefile *c)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < c->n_alerts; i++) {
+		struct case_alert *a = &c->alerts[i];
+		if (a->in && a->left && !a->answered)
+			continue;
+		a->renewed = false;
+		if (a->in && a->left) { /* answered, told that it left: remembered, since it may come again */
+			a->in = a->left = false;
+			a->n_told = 0;
+		} else if (a->in && !is_told(a)) {
+			if (a->n_told == MAX_TOLD)
+				memmove(a->told, a->told + 1, --a->n_told * sizeof *a->told);
+			a->told[a->n_told++] = (struct told){c->messages, a->level};
+		}
+		c->alerts[kept++] = *a;
+	}
+	c->n_alerts = kept;
+}
+
+static void tell(struct engine *e, struct casefile *c, enum message_type type)
+{
+	c->level = case_level(c);
+	c->told_due = c->due;
+	send_message(e, c, type, NULL, NULL);
+	mark_told(c);
 }
 
 /* --- due, reminder, escalation */
@@ -51,13 +80,16 @@ static int64_t reminder(const struct engine *e, const struct casefile *c)
 	return at > e->now ? at : 0;
 }
 
+/* "At 00:00 of the third working day after `due`": a moment that passes like the reminder's. */
 static int64_t escalation(const struct engine *e, const struct casefile *c)
 {
-	if (!c->is || c->is->escalate_after.n < 0 || c->due == DAY_NEVER || c->escalated == c->due)
-		return TIME_NEVER;
-	struct span after = c->is->escalate_after;
-	return after.n ? span_end(after, e->ruleset->zone, e->ruleset->calendar, day_start(e->ruleset->zone, c->due))
-		       : day_start(e->ruleset->zone, c->due + 1);
+	struct span after = c->is ? c->is->escalate_after : (struct span){-1, SPAN_DAYS};
+	if (after.n < 0 || c->due == DAY_NEVER)
+		return 0;
+	int64_t at =
+		after.n ? span_end(after, e->ruleset->zone, e->ruleset->calendar, day_start(e->ruleset->zone, c->due))
+			: day_start(e->ruleset->zone, c->due + 1);
+	return at > e->now ? at : 0;
 }
 
 /* "While every alert is clearing, due, reminders and escalation rest; if one comes back after `due` has passed, it is
@@ -74,7 +106,7 @@ static void settle_due(struct engine *e, struct casefile *c)
 		if (!waits_for_answer(entry))
 			continue;
 		const struct alert *a = find_alert(e->s, entry->rule, entry->member);
-		if (c->resting && !resting && a->state == ALERT_OPEN && entry->due < e->today) {
+		if (c->resting && !resting && entry->due < e->today) {
 			entry->due = deadline(e, a->is, a->level);
 			c->missed = false;
 		}
@@ -91,6 +123,7 @@ static void settle_due(struct engine *e, struct casefile *c)
 		c->missed = c->missed && due < e->today;
 	c->due = due;
 	c->remind = reminder(e, c);
+	c->escalate = escalation(e, c);
 }
 
 /* "A deadline is missed when the due day ends." */
@@ -111,16 +144,18 @@ static void pass_reminder(struct engine *e, struct casefile *c)
 	c->remind = 0;
 	e->s->changed = true;
 	if (send)
-		send_message(e, c, CASE_REMINDED, NULL, NULL);
+		tell(e, c, CASE_REMINDED);
 }
 
 static void pass_escalation(struct engine *e, struct casefile *c)
 {
-	if (c->resting || c->messages == 0 || escalation(e, c) > e->now)
+	if (!c->escalate || c->escalate > e->now)
 		return;
-	c->escalated = c->due;
+	bool send = !c->resting && c->messages > 0;
+	c->escalate = 0;
 	e->s->changed = true;
-	for (size_t i = 0; i < c->is->n_escalate; i++)
+	c->escalated |= send;
+	for (size_t i = 0; send && i < c->is->n_escalate; i++)
 		send_message(e, c, CASE_ESCALATED, NULL, &e->ruleset->units[c->is->escalate[i]]);
 }
 
@@ -143,44 +178,19 @@ static void open_case(struct engine *e, struct casefile *c)
 	c->opened = e->now;
 	c->sent = 0;
 	c->level = 0;
-	c->due = c->told_due = c->escalated = DAY_NEVER;
-	c->missed = c->resting = c->answered = false;
-	c->remind = 0;
+	c->due = c->told_due = DAY_NEVER;
+	c->missed = c->resting = c->answered = c->escalated = false;
+	c->remind = c->escalate = 0;
 	c->feedback = 0;
 	memset(c->heard, 0, sizeof c->heard);
 	e->s->changed = true;
 }
 
-static void mark_told(struct casefile *c)
-{
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < c->n_alerts; i++) {
-		struct case_alert *a = &c->alerts[i];
-		if (a->in && a->left && !a->answered)
-			continue;
-		if (a->in && a->left) { /* answered, told that it left: remembered, since it may come again */
-			a->in = a->left = false;
-			a->n_told = 0;
-		} else if (a->in && !is_told(a)) {
-			if (a->n_told == MAX_TOLD)
-				memmove(a->told, a->told + 1, --a->n_told * sizeof *a->told);
-			a->told[a->n_told++] = (struct told){c->messages, a->level};
-		}
-		c->alerts[kept++] = *a;
-	}
-	c->n_alerts = kept;
-}
-
-static void tell(struct engine *e, struct casefile *c, enum message_type type)
-{
-	c->level = highest_level(c);
-	c->told_due = c->due;
-	send_message(e, c, type, NULL, NULL);
-	mark_told(c);
-}
-
+/* "`gather` and `quiet` are elapsed time": a day is 24 hours. */
 static int64_t after(const struct engine *e, struct span span, int64_t start)
 {
+	if (span.n > 0 && span.unit == SPAN_DAYS)
+		return start + (int64_t)span.n * 86400000;
 	return span.n > 0 ? span_end(span, e->ruleset->zone, e->ruleset->calendar, start) : start;
 }
 
@@ -204,7 +214,7 @@ static void tell_news(struct engine *e, struct casefile *c)
 	}
 	if (!has_news(c))
 		return;
-	bool rises = highest_level(c) > c->level, nearer = c->due < c->told_due && !c->resting;
+	bool rises = case_level(c) > c->level, nearer = c->due < c->told_due && !c->resting;
 	if (rises || nearer || quiet_over(e, c) <= e->now)
 		tell(e, c, rises ? CASE_RAISED : CASE_CHANGED);
 }
@@ -224,15 +234,15 @@ static void forget_case(struct casefile *c)
 		c->alerts[kept++] = a;
 	}
 	c->n_alerts = kept;
-	c->open = c->missed = c->resting = c->answered = false;
-	c->due = c->told_due = c->escalated = DAY_NEVER;
-	c->remind = 0;
+	c->open = c->missed = c->resting = c->answered = c->escalated = false;
+	c->due = c->told_due = DAY_NEVER;
+	c->remind = c->escalate = 0;
 }
 
 static void send_end(struct engine *e, struct casefile *c, enum message_type type, const char *reason)
 {
 	send_message(e, c, type, reason, NULL);
-	for (size_t i = 0; c->escalated != DAY_NEVER && c->is && i < c->is->n_escalate; i++)
+	for (size_t i = 0; c->escalated && c->is && i < c->is->n_escalate; i++)
 		send_message(e, c, type, reason, &e->ruleset->units[c->is->escalate[i]]);
 }
 
@@ -259,7 +269,7 @@ static bool all_orphans(struct engine *e, const struct casefile *c)
 		if (c->alerts[i].in && a && a->is)
 			return false;
 	}
-	return true;
+	return c->n_alerts > 0;
 }
 
 /* "on_time (the answer's time against `due`; absent where it cleared in time or moved)" */
@@ -377,9 +387,11 @@ int64_t case_due(struct engine *e, const struct casefile *c)
 		due = sooner(e, quiet_over(e, c), due);
 	if (c->remind)
 		due = sooner(e, c->remind, due);
+	if (c->escalate)
+		due = sooner(e, c->escalate, due);
 	if (c->resting || c->due == DAY_NEVER)
 		return due;
 	if (!c->missed)
 		due = sooner(e, day_start(e->ruleset->zone, c->due + 1), due);
-	return sooner(e, escalation(e, c), due);
+	return due;
 }

@@ -146,10 +146,10 @@ static void show_threshold(struct engine *e, struct shown *out, const struct nam
 
 static void show_each(struct engine *e, struct shown *out, const struct rule *rule, const struct name *name)
 {
-	const struct member_list *l = &e->s->watch->lists[name->index];
+	const struct member_list *l = &e->s->watch->lists[rule->each];
 	if (!e->each)
 		return;
-	struct cel_value record = member_record(e, name->index, e->each);
+	struct cel_value record = member_record(e, (uint32_t)rule->each, e->each);
 	for (size_t i = 0; i < l->n_fields; i++)
 		if (rule->each_fields >> i & 1)
 			show_value(e, out,
@@ -198,12 +198,12 @@ static void show_name(struct engine *e, struct shown *out, const struct rule *ru
 
 /* --- evidence */
 
-/* A member's presence, and the fields of it that the rule reads. */
+/* A member's presence, and the fields that the rule reads of one that is there. */
 static void use_member(const struct watch *w, const struct rule *rule, uint32_t list, const struct member *m,
 		       bool *used)
 {
 	used[m->presence] = true;
-	for (size_t i = 0; i < w->lists[list].n_fields; i++) {
+	for (size_t i = 0; m->present && i < w->lists[list].n_fields; i++) {
 		size_t input = w->list_inputs[list] + 1 + i;
 		if (rule->inputs.bits[input / 64] >> (input % 64) & 1)
 			used[m->fields[i].origin] = true;
@@ -224,7 +224,7 @@ static void use_name(struct engine *e, const struct rule *rule, uint32_t variabl
 		for (uint32_t i = 0; i < s->lists[name->index].n; i++)
 			use_member(s->watch, rule, name->index, &s->lists[name->index].rows[i], used);
 	} else if (name->kind == NAME_EACH && e->each) {
-		use_member(s->watch, rule, name->index, e->each, used);
+		use_member(s->watch, rule, (uint32_t)rule->each, e->each, used);
 	}
 }
 
@@ -294,12 +294,12 @@ static void compose_alert(struct engine *e, struct message_alert *out, const str
 	out->state = !a || !is_active(a) ? "over" : a->state == ALERT_CLEARING ? "clearing" : "open";
 	if (!rule)
 		return;
-	e->each = member_of(e, rule, entry->member);
+	judge_member(e, rule, member_of(e, rule, entry->member));
 	out->summary = summary_text(e, rule);
 	for (size_t i = 0; i < rule->n_reads; i++)
 		show_name(e, &shown, rule, rule->reads[i]);
 	show_evidence(e, out, rule);
-	e->each = NULL;
+	judge_member(e, rule, NULL);
 }
 
 static struct str case_id(struct engine *e, const struct casefile *c, uint32_t number)
@@ -335,7 +335,7 @@ static void compose_case(struct engine *e, struct message *m, const struct casef
 	m->number = c->messages;
 	m->case_id = case_id(e, c, c->number);
 	m->previous = c->previous ? case_id(e, c, c->previous) : (struct str){"", 0};
-	m->level = e->ruleset->levels[c->level];
+	m->level = e->ruleset->levels[m->type == CASE_ESCALATED ? case_level(c) : c->level];
 	m->due = c->resting ? DAY_NEVER : c->due;
 	m->opened = c->opened;
 	m->now = e->now;
@@ -346,7 +346,8 @@ void send_message(struct engine *e, struct casefile *c, enum message_type type, 
 {
 	e->s->changed = true;
 	c->messages++;
-	c->sent = e->now;
+	if (!to)
+		c->sent = e->now; /* another unit's message leaves this one's quiet alone */
 	if (!e->fx || !c->is)
 		return; /* a unit that is gone has no queue */
 	struct message *m = arena_zero(e->fx->arena, sizeof *m);

@@ -258,6 +258,7 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 	} else if (folds) {
 		fold_event(e, &p);
 	}
+	forget_values(e);          /* what a closing message has read is of before */
 	if (!event || is_dirty(e)) /* a repeat leaves the state as it is, to the byte */
 		fold_prune(e);
 	if (s->exists) {

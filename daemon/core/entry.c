@@ -85,7 +85,7 @@ static void set_left(struct engine *e, struct case_alert *entry, bool left)
 static void follow_in_case(struct engine *e, struct case_alert *entry, const struct alert *a)
 {
 	if (a->number != entry->joined && !entry->left)
-		entry->n_told = 0; /* one ended and the next opened in the same step: that is news */
+		entry->renewed = true; /* one ended and the next opened in the same step: that is news */
 	set_left(e, entry, false);
 	if (a->number != entry->joined || (entry->answered && speaks_again(e, entry, a)))
 		count_anew(e, entry, a);
@@ -105,7 +105,7 @@ static void follow_remembered(struct engine *e, struct casefile *c, struct case_
 		c->follow_up = entry->answered_in;
 	count_anew(e, entry, a);
 	entry->in = true;
-	entry->left = false;
+	entry->left = entry->renewed = false;
 	entry->n_told = 0;
 }
 
@@ -142,11 +142,8 @@ static struct casefile *casefile_of(struct engine *e, struct str unit, const str
 		if (str_equal(s->cases[i].unit, unit))
 			return &s->cases[i];
 	ARENA_PUSH_ROOM(s->arena, s->cases, s->n_cases, s->cap_cases);
-	s->cases[s->n_cases] = (struct casefile){.unit = arena_str(s->arena, unit),
-						 .is = is,
-						 .due = DAY_NEVER,
-						 .told_due = DAY_NEVER,
-						 .escalated = DAY_NEVER};
+	s->cases[s->n_cases] =
+		(struct casefile){.unit = arena_str(s->arena, unit), .is = is, .due = DAY_NEVER, .told_due = DAY_NEVER};
 	return &s->cases[s->n_cases++];
 }
 

@@ -302,6 +302,7 @@ void fold_end(struct engine *e, const struct prepared *p)
 			s->since = s->origins[i].at;
 	}
 	s->recheck = DAY_NEVER;
+	s->ruleset = 0; /* what comes after is a new subject: every rule is judged */
 	s->changed = true;
 	for (size_t i = 0; i < s->watch->n_inputs; i++)
 		inputs_set(&e->dirty, i);

@@ -104,13 +104,13 @@ struct str engine_explain(struct engine *e, struct subject *s, const struct rule
 		const struct members *m = &s->lists[rule->each];
 		for (uint32_t i = 0; i < m->n; i++)
 			if (str_equal(m->rows[i].key, member))
-				e->each = &m->rows[i];
+				judge_member(e, rule, &m->rows[i]);
 	}
 	for (size_t i = 0; i < rule->n_levels; i++)
 		explain_program(&x, e->ruleset->levels[rule->levels[i].level], rule->levels[i].program);
 	if (rule->clear)
 		explain_program(&x, "clear", rule->clear);
-	e->each = NULL;
+	judge_member(e, rule, NULL);
 	e->masking = false;
 	return text;
 }

@@ -133,7 +133,7 @@ static void months_see(struct months *m, int32_t day)
 
 static bool months_gap(const struct months *m)
 {
-	return memchr(m->seen, 0, m->n) != NULL;
+	return m->n && memchr(m->seen, 0, m->n) != NULL;
 }
 
 bool measure_holds(struct engine *e, const struct measure *m, const struct contribution *c)
@@ -151,7 +151,7 @@ struct reading {
 	struct months months;
 	int64_t whole;
 	double sum;
-	bool any, within, beyond; /* some contribution; one in the range, one after it */
+	bool within, beyond; /* noted: one in the range, one after it */
 };
 
 /* Notes when time alone will change what the window reads: the first that is in it leaves first, the first that is
@@ -179,9 +179,6 @@ static void read_contributions(struct engine *e, const struct measure *m, struct
 		const struct contribution *c = &s->contributions[i];
 		if (c->measure != m->base || c->removed)
 			continue;
-		if (!r->any && m->gaps_unknown)
-			months_init(&r->months, r->range);
-		r->any = true;
 		int32_t d = contribution_day(e, c);
 		if (d < r->range.first)
 			continue;
@@ -200,10 +197,13 @@ struct cel_value measure_value(struct engine *e, const struct measure *m)
 {
 	const struct measure *base = &e->s->watch->measures[m->base];
 	struct reading r = {.range = window_range(e, m)};
+	bool gaps = m->gaps_unknown && m->window.length.n > 0;
+	if (gaps)
+		months_init(&r.months, r.range);
 	read_contributions(e, m, &r);
-	if (m->gaps_unknown && r.any && !m->window.whole)
+	if (gaps && !m->window.whole)
 		note_until(e, e->today + 1); /* a month becomes whole, or ceases to be, as the window slides */
-	if (m->gaps_unknown && (!r.any || months_gap(&r.months)))
+	if (gaps && months_gap(&r.months))
 		return cel_unknown(NULL);
 	if (base->count)
 		return cel_int(r.whole);

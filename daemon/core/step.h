@@ -66,6 +66,8 @@ static inline void note_until(struct engine *e, int32_t day)
 	if (day > e->today && day < e->until)
 		e->until = day;
 }
+/* Which member a rule's `each` variable now means; NULL: none. */
+void judge_member(struct engine *e, const struct rule *rule, const struct member *m);
 void forget_values(struct engine *e); /* after the state has changed */
 struct str mask_text(struct arena *a, struct str text);
 
@@ -114,6 +116,7 @@ void apply_answer(struct engine *e, const struct event *event);
 void follow_alerts(struct engine *e, struct casefile *c); /* the entries follow their alerts */
 void join_alerts(struct engine *e);                       /* active alerts join the cases of their rules' units */
 bool is_moved(struct engine *e, const struct casefile *c, const struct case_alert *entry);
+uint32_t case_level(const struct casefile *c); /* its highest alert's */
 int32_t deadline(const struct engine *e, const struct rule *rule, uint32_t level);
 void update_cases(struct engine *e);
 void close_cases(struct engine *e, const char *reason); /* case.closed for each open one; every alert is over */

@@ -62,6 +62,7 @@ struct case_alert {
 	struct str rule, member;
 	bool in;                    /* it belongs to the open case; else it is remembered: answered in an earlier one */
 	bool left;                  /* it has left, and the unit hasn't been told so yet */
+	bool renewed;               /* the alert that was told has ended and the next has opened, which is untold yet */
 	uint32_t joined;            /* the alert's number when it joined */
 	uint32_t level;             /* the alert's when the case last saw it */
 	int32_t due;                /* day; DAY_NEVER: none */
@@ -90,7 +91,8 @@ struct casefile {
 	bool missed;          /* due has passed unanswered, and an outcome was sent */
 	bool resting;         /* every unanswered alert is clearing: due, reminder and escalation rest */
 	int64_t remind;       /* ms: the reminder; 0: none to come */
-	int32_t escalated;    /* the due day for which it was escalated; DAY_NEVER: never */
+	int64_t escalate;     /* ms: the escalation; 0: none to come */
+	bool escalated;       /* it was: those who heard of it also hear of the end */
 	bool answered;        /* an answer was given: */
 	enum answer_kind result;
 	int64_t answered_at;

@@ -115,6 +115,12 @@ static struct cel_value threshold_value(struct engine *e, const struct threshold
 	return v ? cel_double(v->value) : cel_unknown(missing);
 }
 
+void judge_member(struct engine *e, const struct rule *rule, const struct member *m)
+{
+	e->each = m;
+	e->each_list = m ? (uint32_t)rule->each : 0;
+}
+
 static struct cel_value read_name(struct engine *e, const struct name *name, uint32_t variable)
 {
 	const struct subject *s = e->s;
@@ -140,7 +146,7 @@ static struct cel_value read_name(struct engine *e, const struct name *name, uin
 	case NAME_SINCE:
 		return s->since == TIME_NEVER ? cel_unknown(missing) : instant(s->since);
 	case NAME_EACH:
-		return e->each ? member_record(e, name->index, e->each) : cel_unknown(missing);
+		return e->each ? member_record(e, e->each_list, e->each) : cel_unknown(missing);
 	}
 	return cel_unknown(missing);
 }

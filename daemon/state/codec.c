@@ -294,10 +294,10 @@ static void put_alerts(struct buffer *b, const struct subject *s, const struct r
 		put_byte(b, a->state);
 		put(b, a->number);
 		put_signed(b, a->version);
+		put_signed(b, a->since); /* of one that is over too: its case may still have to tell */
 		if (a->state == ALERT_OVER)
 			continue;
 		put_level(b, r, a->level);
-		put_signed(b, a->since);
 		put_signed(b, a->clear);
 		put_runs(b, r, a);
 	}
@@ -308,7 +308,7 @@ static void put_case_alert(struct buffer *b, const struct ruleset *r, const stru
 	put_text(b, a->rule);
 	put_text(b, a->member);
 	put_byte(b, (a->in ? ENTRY_IN : 0u) | (a->left ? ENTRY_LEFT : 0u) | (a->answered ? ENTRY_ANSWERED : 0u) |
-			    (a->until != TIME_NEVER ? ENTRY_UNTIL : 0u));
+			    (a->until != TIME_NEVER ? ENTRY_UNTIL : 0u) | (a->renewed ? ENTRY_RENEWED : 0u));
 	put(b, a->joined);
 	put_level(b, r, a->level);
 	put_signed(b, a->due);
@@ -336,7 +336,7 @@ static void put_open_case(struct buffer *b, const struct ruleset *r, const struc
 	put_signed(b, c->sent);
 	put_signed(b, c->due);
 	put_signed(b, c->remind);
-	put_signed(b, c->escalated);
+	put_signed(b, c->escalate);
 	if (c->answered) {
 		put_byte(b, c->result);
 		put_signed(b, c->answered_at);
@@ -354,7 +354,8 @@ static void put_cases(struct buffer *b, const struct subject *s, const struct ru
 		put_text(b, c->unit);
 		put(b, c->number);
 		put_byte(b, (c->open ? CASE_OPEN : 0u) | (c->missed ? CASE_MISSED : 0u) |
-				    (c->resting ? CASE_RESTING : 0u) | (c->answered ? CASE_ANSWERED : 0u));
+				    (c->resting ? CASE_RESTING : 0u) | (c->answered ? CASE_ANSWERED : 0u) |
+				    (c->escalated ? CASE_ESCALATED_BEFORE : 0u));
 		if (c->open)
 			put_open_case(b, r, c);
 		put(b, c->n_alerts);

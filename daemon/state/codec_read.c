@@ -349,11 +349,11 @@ static void read_alerts(struct reader *x)
 			fail(x);
 		const struct rule *is = ruleset_rule(x->r, a->rule);
 		a->is = is && is->watch == s->watch ? is : NULL;
+		a->since = get_signed(x);
 		if (a->state == ALERT_OVER)
 			continue;
 		int level = get_level(x);
 		a->level = level < 0 ? 0 : (uint32_t)level;
-		a->since = get_signed(x);
 		a->clear = get_signed(x);
 		read_runs(x, a);
 		if (a->is && !a->on && a->state != ALERT_PENDING && !x->broken) {
@@ -388,6 +388,7 @@ static void read_case_alert(struct reader *x, struct case_alert *a)
 	unsigned flags = get_byte(x);
 	a->in = flags & ENTRY_IN;
 	a->left = flags & ENTRY_LEFT;
+	a->renewed = flags & ENTRY_RENEWED;
 	a->joined = (uint32_t)get(x);
 	a->level = get_level_or_lowest(x);
 	a->due = get_day(x);
@@ -416,7 +417,7 @@ static void read_open_case(struct reader *x, struct casefile *c)
 	c->sent = get_signed(x);
 	c->due = get_day(x);
 	c->remind = get_signed(x);
-	c->escalated = get_day(x);
+	c->escalate = get_signed(x);
 	if (c->answered) {
 		unsigned result = get_byte(x);
 		if (result > ANSWER_NOT_CONFIRMED)
@@ -434,12 +435,13 @@ static void read_case(struct reader *x, struct casefile *c)
 	c->unit = get_text(x);
 	c->is = find_unit(x->r, c->unit);
 	c->number = (uint32_t)get(x);
-	c->due = c->told_due = c->escalated = DAY_NEVER;
+	c->due = c->told_due = DAY_NEVER;
 	unsigned flags = get_byte(x);
 	c->open = flags & CASE_OPEN;
 	c->missed = flags & CASE_MISSED;
 	c->resting = flags & CASE_RESTING;
 	c->answered = flags & CASE_ANSWERED;
+	c->escalated = flags & CASE_ESCALATED_BEFORE;
 	if (c->open)
 		read_open_case(x, c);
 	uint32_t n_alerts = get_count(x, 8);
