@@ -4,6 +4,7 @@
  *     peek CONFIG read TOPIC       committed records, a JSON object a line
  *     peek CONFIG states           the changelog's newest states, as `shouwangctl run --state` prints them
  *     peek CONFIG cached           the same out of Redis
+ *     peek CONFIG positions        how many records of each topic the newest partition records have taken in
  *     peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value", "headers"} from the standard input;
  *                                  each may lack */
 #include "../../consumers/kafka_client.h"
@@ -51,6 +52,15 @@ static json_t *text(const void *s, size_t n)
 	return s ? json_stringn_nocheck(s, n) : json_null();
 }
 
+/* Bytes that are no UTF-8 are printed as their number. */
+static json_t *printable(const void *s, size_t n)
+{
+	char number[32];
+	json_t *out = s ? json_stringn(s, n) : json_null();
+	snprintf(number, sizeof number, "%zu bytes", n);
+	return out ? out : json_string(number);
+}
+
 static void print_message(const rd_kafka_message_t *m, void *opaque)
 {
 	(void)opaque;
@@ -61,10 +71,10 @@ static void print_message(const rd_kafka_message_t *m, void *opaque)
 	size_t n;
 	if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
 		for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &n) == 0; i++)
-			json_object_set_new_nocheck(named, name, text(value, n));
-	json_t *line =
-		json_pack("{s:i, s:I, s:o, s:o, s:o}", "partition", (int)m->partition, "offset", (json_int_t)m->offset,
-			  "key", text(m->key, m->key_len), "value", text(m->payload, m->len), "headers", named);
+			json_object_set_new_nocheck(named, name, printable(value, n));
+	json_t *line = json_pack("{s:i, s:I, s:o, s:o, s:o}", "partition", (int)m->partition, "offset",
+				 (json_int_t)m->offset, "key", printable(m->key, m->key_len), "value",
+				 printable(m->payload, m->len), "headers", named);
 	json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(line);
@@ -149,6 +159,39 @@ static int print_from(bool cached)
 	return code;
 }
 
+/* --- positions */
+
+static void keep_record(const rd_kafka_message_t *m, void *opaque)
+{
+	char partition[16];
+	snprintf(partition, sizeof partition, "%d", (int)m->partition);
+	if (str_equal((struct str){m->key, (uint32_t)m->key_len}, STR(PARTITION_RECORD_KEY)))
+		json_object_set_new(opaque, partition, text(m->payload, m->len));
+}
+
+static int print_positions(void)
+{
+	json_t *records = json_object(), *bytes, *sums = json_object();
+	const char *partition;
+	int code = read_all(config.settings.topics.state, keep_record, records);
+	json_object_foreach(records, partition, bytes)
+	{
+		struct partition_record r;
+		struct err why = {""};
+		struct str b = {json_string_value(bytes), (uint32_t)json_string_length(bytes)};
+		if (!partition_record_decode(&r, b, &why))
+			code = complain(why.text);
+		for (size_t i = 0; i < r.n_positions; i++) {
+			json_int_t sum = json_integer_value(json_object_get(sums, r.positions[i].topic));
+			json_object_set_new(sums, r.positions[i].topic, json_integer(sum + r.positions[i].next));
+		}
+	}
+	json_dumpf(sums, stdout, 0);
+	json_decref(records);
+	json_decref(sums);
+	return code;
+}
+
 /* --- sending */
 
 static rd_kafka_headers_t *headers_of(json_t *named)
@@ -201,7 +244,7 @@ int main(int argc, char **argv)
 	struct faults faults;
 	faults_init(&faults);
 	if (argc < 3 || !config_load(argv[1], &config, &faults))
-		return complain("usage: peek CONFIG read|states|cached|send [TOPIC]");
+		return complain("usage: peek CONFIG read|states|cached|positions|send [TOPIC]");
 	faults_close(&faults);
 	int code = 2;
 	if (strcmp(argv[2], "read") == 0 && argc == 4)
@@ -210,6 +253,8 @@ int main(int argc, char **argv)
 		code = send_all(argv[3]);
 	else if (strcmp(argv[2], "states") == 0 || strcmp(argv[2], "cached") == 0)
 		code = print_from(strcmp(argv[2], "cached") == 0);
+	else if (strcmp(argv[2], "positions") == 0)
+		code = print_positions();
 	config_close(&config);
 	return code;
 }

@@ -1,0 +1,229 @@
+"""A stage for tests of the whole daemon: topics, settings and daemons of one instance on shared servers, what the
+engine alone makes of the same events, and the comparison of both.
+
+Every stage has an instance, topics and a configuration folder of its own, so that many fit on one broker."""
+
+import collections
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+from cases import expect  # noqa: E402
+from servers import Daemon, wait_until  # noqa: E402
+
+PARTITIONS = 4
+
+
+class Programs:
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+
+    def __getattr__(self, name):
+        return os.path.join(self.build, name)
+
+
+def output(argv, environment=None, given=None, wanted=0):
+    done = subprocess.run(argv, env=environment, input=given, capture_output=True, timeout=180)
+    if done.returncode != wanted:
+        raise RuntimeError(f"{argv} ended with {done.returncode}:\n{done.stderr.decode(errors='replace')[-3000:]}")
+    return done.stdout.decode(errors="surrogateescape")
+
+
+def lines(text):
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+# --- the comparison
+
+def differences(wanted, got):
+    """What is lost, repeated, wrong or out of order in the units' messages; [] where nothing is.  Messages are told
+    apart by case and number; ids are only to be unique, since the engine alone has no incarnation."""
+    faults, found, ids = [], collections.defaultdict(list), collections.Counter()
+
+    def name(message):
+        return message["data"]["case"], message["data"]["message_no"]
+
+    def content(message):
+        return {key: value for key, value in message.items() if key != "id"}
+
+    for message in got:
+        found[name(message)].append(message)
+        ids[message["id"]] += 1
+    expected = {name(message): message for message in wanted}
+    faults += [f"lost: {key}" for key in expected if key not in found]
+    faults += [f"not expected: {key}" for key in found if key not in expected]
+    faults += [f"repeated {len(list_)} times: {key}" for key, list_ in found.items() if len(list_) > 1]
+    faults += [f"id given {n} times: {id_}" for id_, n in ids.items() if n > 1]
+    for key in expected.keys() & found.keys():
+        if content(expected[key]) != content(found[key][0]):
+            faults.append(f"another content: wanted {expected[key]}\n got {found[key][0]}")
+    order = collections.defaultdict(list)
+    for message in got:
+        order[message["data"]["case"]].append(message["data"]["message_no"])
+    faults += [f"out of order: {case} {numbers}" for case, numbers in order.items() if numbers != sorted(numbers)]
+    return faults
+
+
+def state_differences(wanted, got, where):
+    wanted, got = wanted.split("\n"), got.split("\n")
+    faults = [f"{where}: {len(got)} states, wanted {len(wanted)}"] if len(wanted) != len(got) else []
+    return faults + [f"{where}: wanted {w}\n got {g}" for w, g in zip(wanted, got) if w != g][:5]
+
+
+# --- events
+
+class Sample:
+    """Sample events, and what the engine alone makes of them."""
+
+    def __init__(self, programs, folder, households, months, seed):
+        self.path = os.path.join(folder, f"events-{households}-{months}-{seed}.jsonl")
+        with open(self.path, "wb") as out:
+            subprocess.run([programs.shouwangctl, "sample", "--households", str(households), "--months", str(months),
+                            "--seed", str(seed)], stdout=out, check=True)
+        with open(self.path, "rb") as text:
+            self.lines = text.read().splitlines(keepends=True)  # bytes: some faulty ones are no UTF-8
+
+
+class Stage:
+    number = 0
+
+    def __init__(self, programs, bootstrap, redis_url, folder, settings=None):
+        Stage.number += 1
+        self.programs, self.name = programs, f"stage{Stage.number}"
+        self.folder = os.path.join(folder, self.name)
+        self.config = os.path.join(self.folder, "config")
+        shutil.copytree(os.path.join(ROOT, "config"), self.config)
+        self.units, self.events = [], f"household.events.{self.name}"
+        self.rename_topics()
+        self.patch("shouwang.yaml", r"properties: *\{",
+                   "properties: {session.timeout.ms: 3000, heartbeat.interval.ms: 300, ")
+        self.settings = {"INSTANCE": self.name, "PARTITIONS": PARTITIONS, "CLOCK": "events", "NODE": "one",
+                         "KAFKA_BOOTSTRAP": bootstrap, "REDIS_URL": redis_url, "WORKERS": 2, "LOG_LEVEL": "debug",
+                         **{f"TOPICS_{kind.upper()}": f"{kind}.{self.name}"
+                            for kind in ("feedback", "outcomes", "rejects", "forward", "state")},
+                         **(settings or {})}
+        self.environment = {**os.environ, "SHOUWANG_CONFIG": self.config,
+                            **{"SHOUWANG_" + key: str(value) for key, value in self.settings.items()}}
+        self.published, self.daemons = 0, []
+
+    def patch(self, file, pattern, text):
+        path = os.path.join(self.config, file)
+        with open(path, encoding="utf-8") as old:
+            new, n = re.subn(pattern, text, old.read(), flags=re.M)
+        expect(n > 0, f"nothing like {pattern} in {path}")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(new)
+
+    def rename_topics(self):
+        for kind in ("watches", "units"):
+            for file in os.listdir(os.path.join(self.config, kind)):
+                path = os.path.join(kind, file)
+                with open(os.path.join(self.config, path), encoding="utf-8") as text:
+                    found = re.findall(r"^topic: *(\S+)", text.read(), re.M)
+                self.patch(path, r"^(topic: *\S+)", rf"\1.{self.name}")
+                if kind == "units":
+                    self.units += [f"{topic}.{self.name}" for topic in found]
+
+    def ctl(self, *words, **options):
+        return output([self.programs.shouwangctl, *words], self.environment, **options)
+
+    def peek(self, *words, **options):
+        return output([self.programs.peek, self.config, *words], self.environment, **options)
+
+    def topics(self):
+        self.ctl("topics")
+        return self
+
+    def all_topics(self):
+        return {line.split()[0]: PARTITIONS for line in self.ctl("topics", "--list").splitlines()}
+
+    def publish(self, path_or_lines):
+        path = path_or_lines
+        if not isinstance(path, str):
+            path = os.path.join(self.folder, "part.jsonl")
+            with open(path, "wb") as out:
+                out.writelines(path_or_lines)
+        self.ctl("publish", path, "--topic", self.events)
+        with open(path, "rb") as text:
+            self.published += sum(1 for _ in text)
+
+    def send(self, records):
+        """Records as they are: each may have partition, key, value and headers."""
+        self.peek("send", self.events, given="\n".join(json.dumps(r) for r in records).encode())
+        self.published += len(records)
+
+    def daemon(self, name="one", **settings):
+        d = Daemon(os.path.join(self.folder, name), self.programs.shouwangd, self.config,
+                   {**self.settings, "NODE": name, **settings}, name=f"shouwangd-{name}")
+        self.daemons.append(d)
+        return d
+
+    def positions(self):
+        """How many records of the events' topic are committed."""
+        return json.loads(self.peek("positions")).get(self.events, 0)
+
+    def wait_committed(self, n, seconds=60):
+        """Until some daemon has committed n events since it started."""
+        wait_until(f"{n} events committed", seconds,
+                   lambda: [d.must_run() for d in self.running()] and
+                   sum(d.total("shouwang_events_total") for d in self.running()) >= n)
+
+    def wait_all(self, seconds=90):
+        def done():
+            for d in self.running():
+                d.must_run()
+            return self.positions() >= self.published
+        end = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.positions()} of {self.published} events after {seconds} s\n" + self.logs())
+            time.sleep(0.2)
+
+    def running(self):
+        return [d for d in self.daemons if d.running()]
+
+    def logs(self):
+        return "\n".join(f"--- {d.name}\n{d.log()[-4000:]}" for d in self.daemons)
+
+    def messages(self):
+        return [json.loads(record["value"]) for unit in self.units for record in lines(self.peek("read", unit))]
+
+    def rejects(self):
+        return lines(self.peek("read", self.settings["TOPICS_REJECTS"]))
+
+    def alone(self, path):
+        """Messages and states of the engine alone, over the same partitions."""
+        messages = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet")
+        states = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--state")
+        return lines(messages), states
+
+    def verify(self, path, states=True):
+        """Nothing lost, nothing twice, everything equal to the engine alone."""
+        wanted, wanted_states = self.alone(path)
+        expect(len(wanted) > 5, "too few messages to prove anything")
+        faults = differences(wanted, self.messages())
+        if states:
+            faults += state_differences(wanted_states, self.peek("states"), "changelog")
+            faults += state_differences(wanted_states, self.peek("cached"), "Redis")
+        expect(not faults, "\n".join(faults[:10]) + f"\n({len(faults)} faults)\n" + self.logs())
+
+    def stop(self):
+        for d in self.daemons:
+            d.stop()
+
+
+@contextlib.contextmanager
+def temporary_folder():
+    path = tempfile.mkdtemp(prefix="shouwang-")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
