@@ -159,7 +159,7 @@ def one_run(number, folder, environment, events):
             measured.update(redis_states(redis))
             daemon.stop()
         if daemon.child.returncode != 0:
-            raise RuntimeError("shouwangd failed:\n" + daemon.log()[-3000:])
+            raise RuntimeError(f"shouwangd ended with {daemon.child.returncode}:\n" + daemon.log()[-3000:])
         return measured
 
 

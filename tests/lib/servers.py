@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -286,22 +287,25 @@ class Daemon(Process):
             os.unlink(self.notify_path)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.notify_path)
-        self.notify.setblocking(False)
         self.told = []
+        threading.Thread(target=self.take_in, args=(self.notify, self.told), daemon=True).start()
         self.environment["NOTIFY_SOCKET"] = self.notify_path
         self.spawn([self.program, "--config", self.config, "--foreground", *words], env=self.environment)
         if ready:
             self.wait_told("READY", "1")
         return self
 
-    def listen(self):
-        """Takes in what it has told since."""
+    @staticmethod
+    def take_in(notify, told):
+        """Reads what it tells as it comes: who isn't listened to waits."""
         while True:
-            try:
-                message = self.notify.recv(8192).decode()
-            except BlockingIOError:
-                return self.told
-            self.told.append(dict(line.split("=", 1) for line in message.splitlines() if "=" in line))
+            message = notify.recv(8192).decode()
+            told.append(dict(line.split("=", 1) for line in message.splitlines() if "=" in line))
+
+    def listen(self):
+        """What it has told so far."""
+        time.sleep(0.01)
+        return list(self.told)
 
     def count_told(self, key, value):
         return sum(message.get(key) == value for message in self.listen())
