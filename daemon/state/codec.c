@@ -313,6 +313,7 @@ static void put_case_alert(struct buffer *b, const struct ruleset *r, const stru
 	put_level(b, r, a->level);
 	put_signed(b, a->due);
 	put(b, a->n_told);
+	put(b, a->told_from);
 	for (uint32_t i = 0; i < a->n_told; i++) {
 		put(b, a->told[i].message);
 		put_level(b, r, a->told[i].level);

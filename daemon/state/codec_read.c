@@ -393,6 +393,7 @@ static void read_case_alert(struct reader *x, struct case_alert *a)
 	a->level = get_level_or_lowest(x);
 	a->due = get_day(x);
 	uint32_t n_told = get_count(x, 2);
+	a->told_from = (uint32_t)get(x);
 	if (n_told > MAX_TOLD)
 		fail(x);
 	for (; a->n_told < n_told && !x->broken; a->n_told++) {
