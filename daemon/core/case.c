@@ -258,10 +258,12 @@ static bool any_moved(struct engine *e, const struct casefile *c)
 	return false;
 }
 
-static bool any_answered(const struct casefile *c)
+/* Is an answered alert still in the case, or does this step's event answer it? */
+static bool any_answered(const struct engine *e, const struct casefile *c)
 {
+	bool now = (uint32_t)(c - e->s->cases) + 1 == e->answering;
 	for (uint32_t i = 0; i < c->n_alerts; i++)
-		if (c->alerts[i].in && c->alerts[i].answered)
+		if (c->alerts[i].in && c->alerts[i].answered && (now || !c->alerts[i].left))
 			return true;
 	return false;
 }
@@ -290,12 +292,12 @@ static void end_case(struct engine *e, struct casefile *c)
 	e->s->changed = true;
 	if (c->messages == 0) { /* nothing was told: there was no case */
 		c->number--;
-	} else if (any_moved(e, c)) {
-		send_end(e, c, CASE_CLOSED, "moved");
-	} else if (any_answered(c)) {
+	} else if (any_answered(e, c)) {
 		const char *result = c->result == ANSWER_HANDLED ? "handled" : "not_confirmed";
 		send_end(e, c, CASE_CLOSED, result);
 		send_outcome(e, c, result, answer_in_time(e, c), true);
+	} else if (any_moved(e, c)) {
+		send_end(e, c, CASE_CLOSED, "moved");
 	} else {
 		send_end(e, c, CASE_CLEARED, all_orphans(e, c) ? "rule removed" : "cleared");
 		send_outcome(e, c, "cleared", late, true);
