@@ -173,13 +173,13 @@ def fetch_kafka():
         raise Unavailable("Kafka's jars are not in the cache and Maven is not installed")
     os.makedirs(KAFKA_CACHE, exist_ok=True)
     partial = os.path.join(KAFKA_CACHE, f"lib.{os.getpid()}")
-    got = subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "kafka-pom.xml"), "dependency:copy-dependencies",
+    got = subprocess.run(["mvn", "-q", "-B", "-Dstyle.color=never", "-f", os.path.join(HERE, "kafka-pom.xml"), "dependency:copy-dependencies",
                           "-DoutputDirectory=" + partial, "-Dmdep.overIfNewer=true"],
                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     if got.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
         first = next((line for line in got.stdout.splitlines() if "ERROR" in line), "no reason given")
-        raise Unavailable("Kafka's jars can't be fetched: " + first[:300])
+        raise Unavailable("Kafka's jars can't be fetched: " + first.strip().split(" -> ")[0][:200])
     try:
         os.rename(partial, lib)
     except OSError:  # another run was faster
