@@ -233,7 +233,7 @@ class Subject:
                     continue
                 if before != now and before not in self.units(alert) and alert.key in self.answers.get(before, {}):
                     number, level, until, _ = self.answers[before].pop(alert.key)
-                    self.answers.setdefault(now, {}).setdefault(alert.key, (number, level, until, None))
+                    self.answers.setdefault(now, {})[alert.key] = (number, level, until, None)
 
     def covers(self, given, alert, now):
         """Not when it rises above the answered level, when `until` passes while it is still true, or as a new number."""
