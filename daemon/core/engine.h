@@ -25,6 +25,8 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 /* Checks the invariants of a state (for tests and simulations); false: why says which is broken. */
 bool engine_check(const struct engine *e, const struct subject *s, struct err *why);
 
+/* Sets the time for functions of time that are evaluated with the engine as context but outside a step (`eval`). */
+void engine_set_now(struct engine *e, int64_t now);
 /* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
 /* The verdict of each level of a rule with its sub-expressions, as lines of text. */
