@@ -26,8 +26,8 @@ class Known:
                 self.take(watch.events[event["type"]], stamp, event)
             elif not self.end or stamp[:2] > self.end[0][:2]:       # a repeat ends nothing
                 self.end = (stamp, event)
-                taken = [t for t in taken if t > stamp]
                 self.forget(stamp)
+                taken = self.traces()                               # an event that left nothing is forgotten with the rest
         self.since = min((t[0] for t in taken), default=None)
         self.exists = self.since is not None
 
@@ -43,14 +43,22 @@ class Known:
             for key, row in list(rows.items()):
                 for f in [f for f in self.watch.lists[name] if f in row and row[f][0] < end]:
                     del row[f]
-                row["since"] = min((t for t in row["named"] if t > end), default=(None,))[0]
                 if row["stamp"] and row["stamp"] < end:
                     row["stamp"], row["present"] = None, False
                     del row["event"]
-                if row["since"] is None:
+                since = min(self.row_traces(name, row), default=(None,))[0]
+                row["since"] = row["since"] if row["since"] > end[0] else since
+                if since is None:
                     del rows[key]
             if not any(row["stamp"] for row in rows.values()):
                 self.touched.discard(name)
+
+    def row_traces(self, name, row):
+        return [row[f][0] for f in self.watch.lists[name] if f in row] + ([row["stamp"]] if row["stamp"] else [])
+
+    def traces(self):
+        return [f[0] for f in self.facts.values()] + [c[4] for c in self.contributions.values()] + \
+            [t for name, rows in self.lists.items() for row in rows.values() for t in self.row_traces(name, row)]
 
     def take(self, kind, stamp, event):
         at, time, seq = stamp
@@ -58,9 +66,8 @@ class Known:
         for name, e in kind.set.items():
             newest(self.facts, name, self.watch.facts[name], e(scope), stamp, event)
         for action, list_name, key, fields in kind.members:
-            row = self.lists[list_name].setdefault(member_key(key(scope)), {"since": at, "stamp": None, "present": False, "named": []})
+            row = self.lists[list_name].setdefault(member_key(key(scope)), {"since": at, "stamp": None, "present": False})
             row["since"] = min(row["since"], at)
-            row["named"].append(stamp)
             if action != "update":                                  # an update waits unseen: it tells not who is there
                 self.touched.add(list_name)
                 if row["stamp"] is None or stamp > row["stamp"]:

@@ -233,7 +233,12 @@ class Subject:
                     continue
                 if before != now and before not in self.units(alert) and alert.key in self.answers.get(before, {}):
                     number, level, until, _ = self.answers[before].pop(alert.key)
-                    self.answers.setdefault(now, {})[alert.key] = (number, level, until, None)
+                    own = self.answers.setdefault(now, {}).get(alert.key)
+                    if not own or own[0] != number:                 # the new unit's own answer to this alert stands
+                        self.answers[now][alert.key] = (number, level, until, None)
+        for unit, answers in self.answers.items():                  # what goes on elsewhere is forgotten here
+            for key in [k for k in answers if self.alerts[k].active() and unit not in self.units(self.alerts[k])]:
+                del answers[key]
 
     def covers(self, given, alert, now):
         """Not when it rises above the answered level, when `until` passes while it is still true, or as a new number."""
