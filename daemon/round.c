@@ -304,9 +304,8 @@ static bool load_turn(struct worker *w, struct turn *t, const struct keys *keys)
 	return load_events(w, t, keys) && load_due(w, t);
 }
 
-static bool oversized(struct worker *w, struct turn *t, const struct batch_subject *s)
+static bool oversized(const struct worker *w, const struct batch_subject *s)
 {
-	(void)t;
 	return s->subject.changed &&
 	       s->bytes.len + s->subject.key.len + strlen(s->subject.watch->name) + 1 > outbox_max_state(w->outbox);
 }
@@ -327,7 +326,7 @@ static bool any_oversized(struct worker *w, struct turn *t)
 {
 	size_t i = 0;
 	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (oversized(w, t, s))
+		if (oversized(w, s))
 			return true;
 	for (const struct message *m = t->messages; m; m = m->next, i++)
 		if (t->message_json[i].len + m->subject.len > outbox_max_message(w->outbox))
@@ -340,7 +339,7 @@ static bool any_oversized(struct worker *w, struct turn *t)
 static void reject_timers(struct worker *w, struct turn *t)
 {
 	for (struct batch_subject *s = t->subjects; s; s = s->next) {
-		if (!oversized(w, t, s))
+		if (!oversized(w, s))
 			continue;
 		s->subject.changed = false;
 		struct item *i = arena_zero(&w->round, sizeof *i);

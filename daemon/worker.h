@@ -1,6 +1,6 @@
 /* Inside of a worker: what its files share.  run.c is the loop; collect.c takes records in, partitions.c takes
- * partitions over, round.c steps, commit.c commits.  All of this belongs to the worker's thread, but for what `lock`
- * guards. */
+ * partitions over, round.c steps, commit.c commits, show.c tells how it is.  All of this belongs to the worker's
+ * thread, but for what `lock` guards. */
 #ifndef WORKER_H
 #define WORKER_H
 #include "../consumers/decode.h"

@@ -67,7 +67,7 @@ enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n
 struct cache_change {
 	struct str key, state; /* state.s NULL: it stays as it is */
 	bool timed;            /* is the due time to be written? */
-	int64_t due; /* TIME_NEVER: taken out */
+	int64_t due;           /* TIME_NEVER: taken out */
 };
 struct cache_store {
 	int32_t partition;
