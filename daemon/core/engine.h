@@ -22,6 +22,10 @@ void engine_reset(struct engine *e); /* after each batch: gives back its scratch
 bool engine_step(struct engine *e, struct subject *s, const struct event *event, int64_t now, struct effects *fx,
 		 struct err *why);
 
+/* The subject that the watch's `subject:` finds in an event whose type has one: text, or a whole number's digits; lives
+ * until engine_reset or as long as the event.  False: why names the field. */
+bool engine_subject(struct engine *e, const struct event *event, struct str *out, struct err *why);
+
 /* Checks the invariants of a state (for tests and simulations); false: why says which is broken. */
 bool engine_check(const struct engine *e, const struct subject *s, struct err *why);
 

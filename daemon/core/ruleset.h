@@ -70,6 +70,7 @@ struct member_change {
 struct event_type {
 	const char *type;
 	struct assignment *key, *at; /* NULL: default */
+	struct assignment *subject;  /* of the watch, compiled for this type; NULL: the attribute or the Kafka key */
 	struct assignment *set, *add;
 	size_t n_set, n_add;
 	const uint32_t *remove; /* measures */
