@@ -2,26 +2,14 @@
 #include "decode_reading.h"
 #include <string.h>
 
-static const char *const kinds[] = {[ANSWER_ACKNOWLEDGED] = "case.acknowledged",
-				    [ANSWER_CONFIRMED] = "case.confirmed",
-				    [ANSWER_MEASURE_TAKEN] = "case.measure_taken",
-				    [ANSWER_HANDLED] = "case.handled",
-				    [ANSWER_NOT_CONFIRMED] = "case.not_confirmed"};
-enum { N_KINDS = sizeof kinds / sizeof *kinds, CASE_MAX = 2 * SUBJECT_MAX, MAX_RULES = 1000 };
+enum { CASE_MAX = 2 * SUBJECT_MAX, MAX_RULES = 1000 };
 
-bool answer_type(struct str type, enum answer_kind *kind)
+bool answer_kind_of(struct str type, enum answer_kind *kind)
 {
-	for (size_t i = 0; i < N_KINDS; i++)
-		if (str_equal(type, str_of(kinds[i]))) {
-			*kind = (enum answer_kind)i;
+	for (*kind = ANSWER_ACKNOWLEDGED; *kind <= ANSWER_NOT_CONFIRMED; (*kind)++)
+		if (str_equal(type, str_of(answer_type(*kind))))
 			return true;
-		}
 	return false;
-}
-
-const char *answer_type_name(enum answer_kind kind)
-{
-	return kinds[kind];
 }
 
 /* --- each field, by its name and what it must be */
@@ -159,7 +147,7 @@ static bool answer_field(void *ctx, struct json_reader *r, struct str name, stru
 bool answer_expect(struct reading *g, struct str type)
 {
 	enum answer_kind kind;
-	if (!answer_type(type, &kind))
+	if (!answer_kind_of(type, &kind))
 		return false;
 	g->answer = arena_zero(g->arena, sizeof *g->answer);
 	*g->answer = (struct answer){.kind = kind, .at = TIME_NEVER, .until = TIME_NEVER, .message_no = -1};

@@ -27,6 +27,22 @@ static void write_messages(struct worker *w, struct turn *t)
 			       t->message_json[i++]);
 }
 
+/* Keyed by the unit, whose partition the producer finds by the configured partitioner. */
+static void write_outcomes(struct worker *w, struct turn *t)
+{
+	size_t i = 0;
+	for (const struct outcome *o = t->outcomes; o; o = o->next)
+		outbox_message(w->outbox, w->settings->topics.outcomes, o->unit, t->outcome_json[i++]);
+}
+
+static void write_misplaced(struct worker *w, struct turn *t)
+{
+	struct item *i = t->items;
+	for (size_t n = 0; n < t->n_items; n++, i = i->next)
+		if (i->kind == ITEM_MISPLACED)
+			forward_write(w, i);
+}
+
 static void write_states(struct worker *w, struct turn *t)
 {
 	for (const struct batch_subject *s = t->subjects; s; s = s->next)
@@ -74,6 +90,8 @@ static enum outbox_answer transact(struct worker *w, struct round *r, struct err
 		if (!t->touched)
 			continue;
 		write_messages(w, t);
+		write_outcomes(w, t);
+		write_misplaced(w, t);
 		write_states(w, t);
 		write_rejects(w, t);
 	}
@@ -155,7 +173,7 @@ static void follow(struct worker *w, struct round *r)
 static void count_message(struct worker *w, const struct message *m)
 {
 	for (size_t i = 0; i < w->n_outputs; i++)
-		if (i > 1 && str_equal(m->topic, str_of(w->outputs[i]))) {
+		if (i >= UNIT_OUTPUTS && str_equal(m->topic, str_of(w->outputs[i]))) {
 			meter_add(w->meter, w->series.messages[i], 1);
 			return;
 		}
@@ -164,13 +182,14 @@ static void count_message(struct worker *w, const struct message *m)
 static void count_turn(struct worker *w, const struct turn *t)
 {
 	uint64_t events[MAX_TOPICS] = {0}, ignored[MAX_TOPICS] = {0}, rejected[N_REJECT_CLASSES] = {0}, states = 0,
-		 bytes = 0, n_rejected = 0;
+		 bytes = 0, n_rejected = 0, forwarded = 0;
 	const struct item *i = t->items;
 	for (size_t n = 0; n < t->n_items; n++, i = i->next) {
 		events[i->topic]++;
 		ignored[i->topic] += i->kind == ITEM_IGNORED;
 		rejected[i->class] += i->reason != NULL;
 		n_rejected += i->reason != NULL;
+		forwarded += i->kind == ITEM_MISPLACED;
 	}
 	for (i = t->timer_rejects; i; i = i->next)
 		rejected[REJECT_TIMER]++;
@@ -187,6 +206,8 @@ static void count_turn(struct worker *w, const struct turn *t)
 		meter_add(w->meter, w->series.rejected[k], rejected[k]);
 	for (const struct message *m = t->messages; m; m = m->next)
 		count_message(w, m);
+	meter_add(w->meter, w->series.forwarded, forwarded);
+	meter_add(w->meter, w->series.outcomes, t->n_outcomes);
 	meter_add(w->meter, w->series.states, states);
 	meter_add(w->meter, w->series.state_bytes, bytes);
 	meter_add(w->meter, w->series.timers, t->load.n_due < t->due_share ? t->load.n_due : t->due_share);

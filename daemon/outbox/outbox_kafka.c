@@ -282,13 +282,13 @@ void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, 
 }
 
 /* With headers, which librdkafka takes over. */
-static void produce_with(struct outbox *o, const char *topic, struct str key, struct str value,
+static void produce_with(struct outbox *o, const char *topic, int32_t partition, struct str key, struct str value,
 			 rd_kafka_headers_t *headers)
 {
 	rd_kafka_topic_t *t = handle_of(o, topic);
 	rd_kafka_resp_err_t code = t ? RD_KAFKA_RESP_ERR__QUEUE_FULL : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 	while (!o->failed && code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-		code = rd_kafka_producev(o->rk, RD_KAFKA_V_RKT(t), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+		code = rd_kafka_producev(o->rk, RD_KAFKA_V_RKT(t), RD_KAFKA_V_PARTITION(partition),
 					 RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_KEY(key.s, key.len),
 					 RD_KAFKA_V_VALUE((void *)(uintptr_t)value.s, value.len),
 					 RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
@@ -313,7 +313,7 @@ void outbox_message(struct outbox *o, const char *topic, struct str key, struct 
 {
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
 	header(headers, "content-type", "application/cloudevents+json; charset=UTF-8");
-	produce_with(o, topic, key, value, headers);
+	produce_with(o, topic, RD_KAFKA_PARTITION_UA, key, value, headers);
 }
 
 /* The original's headers go along where they hold the event (binary mode). */
@@ -334,7 +334,36 @@ void outbox_reject(struct outbox *o, const struct record *record, const char *re
 	struct str value = record->value;
 	if (value.len > REJECT_BYTES)
 		value.len = REJECT_BYTES;
-	produce_with(o, o->settings->topics.rejects, record->key, value, headers);
+	produce_with(o, o->settings->topics.rejects, RD_KAFKA_PARTITION_UA, record->key, value, headers);
+}
+
+static void header_number(rd_kafka_headers_t *headers, const char *name, int64_t n)
+{
+	char number[24];
+	snprintf(number, sizeof number, "%" PRId64, n);
+	header(headers, name, number);
+}
+
+static bool is_origin(struct str name)
+{
+	return str_equal(name, STR(ORIGIN_TOPIC)) || str_equal(name, STR(ORIGIN_PARTITION)) ||
+	       str_equal(name, STR(ORIGIN_OFFSET)) || str_equal(name, STR(ORIGIN_TIMESTAMP));
+}
+
+/* Headers of these names that came along are another journey's. */
+void outbox_forward(struct outbox *o, const struct record *record, int32_t partition)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
+	header(headers, ORIGIN_TOPIC, record->topic);
+	header_number(headers, ORIGIN_PARTITION, record->partition);
+	header_number(headers, ORIGIN_OFFSET, record->offset);
+	header_number(headers, ORIGIN_TIMESTAMP, record->timestamp);
+	for (size_t i = 0; i < record->n_headers; i++) {
+		const struct record_header *h = &record->headers[i];
+		if (!is_origin(h->name))
+			rd_kafka_header_add(headers, h->name.s, h->name.len, h->value.s, h->value.len);
+	}
+	produce_with(o, o->settings->topics.forward, partition, record->key, record->value, headers);
 }
 
 /* --- the end of a transaction */

@@ -115,7 +115,7 @@ static void each_type_has_its_kind(void **state)
 {
 	(void)state;
 	for (enum answer_kind k = ANSWER_ACKNOWLEDGED; k <= ANSWER_NOT_CONFIRMED; k++) {
-		assert_int_equal(decode(answer_type_name(k), "{" CASE "}"), DECODE_EVENT);
+		assert_int_equal(decode(answer_type(k), "{" CASE "}"), DECODE_EVENT);
 		assert_int_equal(event.answer->kind, k);
 	}
 	assert_int_equal(decode("case.opened", "{" CASE "}"), DECODE_IGNORED);
