@@ -158,17 +158,13 @@ static const struct entry *event_entry(const struct node *item)
 	return NULL;
 }
 
-static const char *const answer_words[] = {[ANSWER_ACKNOWLEDGED] = "case.acknowledged",
-					   [ANSWER_CONFIRMED] = "case.confirmed",
-					   [ANSWER_MEASURE_TAKEN] = "case.measure_taken",
-					   [ANSWER_HANDLED] = "case.handled",
-					   [ANSWER_NOT_CONFIRMED] = "case.not_confirmed"};
+enum { N_ANSWERS = ANSWER_NOT_CONFIRMED + 1 };
 
 static int find_answer(const struct node *key)
 {
-	for (size_t i = 0; i < COUNT(answer_words); i++)
-		if (node_is(key, answer_words[i]))
-			return (int)i;
+	for (int i = 0; i < N_ANSWERS; i++)
+		if (node_is(key, answer_type((enum answer_kind)i)))
+			return i;
 	return -1;
 }
 
@@ -180,16 +176,15 @@ static bool read_type(struct reader *t, const struct node *key, struct test_even
 		e->answer = ARENA_ARRAY(t->arena, struct answer, 1);
 		*e->answer = (struct answer){
 			.kind = (enum answer_kind)answer, .at = e->time, .until = TIME_NEVER, .message_no = -1};
-		not_yet(&t->l, key, "feedback");
 	}
 	if (e->type || key->bad || answer >= 0)
 		return e->type || answer >= 0;
-	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events + COUNT(answer_words));
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events + N_ANSWERS);
 	size_t n = 0;
 	for (; n < t->w->n_events; n++)
 		names[n] = t->w->events[n].type;
-	for (size_t i = 0; i < COUNT(answer_words); i++)
-		names[n++] = answer_words[i];
+	for (int i = 0; i < N_ANSWERS; i++)
+		names[n++] = answer_type((enum answer_kind)i);
 	unknown_name(&t->l, key, "event type", key->text.s, names, n);
 	return false;
 }
@@ -453,7 +448,6 @@ struct rule_test *tests_read(const struct documents *docs, struct config *config
 		*test = (struct rule_test){.name = name->text.s, .node = d->root};
 		read_test(&t, d->root, test);
 	}
-	refuse_until_supported(&t.l);
 	arena_close(&t.l.scratch);
 	faults_sort(faults);
 	return tests;
