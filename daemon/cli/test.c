@@ -108,6 +108,10 @@ static void run_step(struct test_run *run)
 		struct got_row *rows = message_rows(run, &n);
 		compare_rows(run, step->messages, rows, n);
 	}
+	if (step->outcomes) {
+		struct got_row *rows = outcome_rows(run, &n);
+		compare_rows(run, step->outcomes, rows, n);
+	}
 	for (size_t i = 0; i < step->n_values; i++)
 		compare_value(run, &step->values[i]);
 	engine_reset(run->engine);

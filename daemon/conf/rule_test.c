@@ -11,8 +11,21 @@ static const char *const alert_keys[] = {"rule", "version", "member", "level", "
 					 "due",  "since",   "number", "title", "basis", "assistance"};
 static const char *const message_keys[] = {"unit",   "type",  "case",   "previous", "level",      "due",
 					   "opened", "topic", "reason", "region",   "message_no", "alerts"};
-static const char *const told_keys[] = {"rule",  "version", "member", "level",      "state",
-					"since", "title",   "basis",  "assistance", "summary"};
+static const char *const told_keys[] = {"rule",       "version",  "member",  "level",     "state",
+					"since",      "title",    "basis",   "summary",   "values",
+					"thresholds", "evidence", "unknown", "assistance"};
+static const char *const outcome_keys[] = {"case",   "watch", "unit",  "region", "rules",
+					   "opened", "due",   "ended", "result", "on_time"};
+/* The lists in them: of maps with these keys, or where there are none of words. */
+static const struct {
+	const char *name, *keys[8];
+} inner_lists[] = {
+	{"values", {"name", "title", "value", "unit"}},
+	{"thresholds", {"name", "value", "unit", "region", "from", "basis"}},
+	{"evidence", {"source", "id", "time"}},
+	{"unknown", {NULL}},
+	{"rules", {NULL}},
+};
 static const char *const event_keys[] = {"time", "rejected"};
 static const char *const alert_states[] = {"pending", "open", "clearing"};
 
@@ -190,11 +203,16 @@ static bool read_type(struct reader *t, const struct node *key, struct test_even
 }
 
 /* What feedback says (language.md, "Feedback"). */
-static void read_answer(struct reader *t, const struct node *map, struct answer *a)
+static void read_answer(struct reader *t, const struct node *map, const struct event_type *type, struct answer *a)
 {
-	static const char *const keys[] = {"case",       "by",    "at",      "note", "until",
-					   "message_no", "rules", "measure", "when"};
-	if ((map->kind == NODE_SCALAR && node_empty(map)) || !read_map(&t->l, map, "feedback", keys, COUNT(keys)))
+	static const char *const ours[] = {"case",       "by",    "at",      "note",  "until",
+					   "message_no", "rules", "measure", "which", "when"};
+	size_t n = type ? type->n_data : 0;
+	const char **keys = ARENA_ARRAY(&t->l.scratch, const char *, COUNT(ours) + n);
+	memcpy(keys, ours, sizeof ours);
+	for (size_t i = 0; i < n; i++) /* what the watch's `events` read of it besides */
+		keys[COUNT(ours) + i] = type->data[i];
+	if ((map->kind == NODE_SCALAR && node_empty(map)) || !read_map(&t->l, map, "feedback", keys, COUNT(ours) + n))
 		return;
 	const struct node *id = node_get(map, "case"), *at = node_get(map, "at"), *until = node_get(map, "until");
 	const struct node *number = node_get(map, "message_no"), *rules = node_get(map, "rules");
@@ -238,7 +256,7 @@ static bool read_event(struct reader *t, const struct node *item, int64_t at, st
 	if (rejected && read_scalar(&t->l, rejected, "`rejected`"))
 		e->rejected = rejected->text.s;
 	if (e->answer)
-		read_answer(t, entry->value, e->answer);
+		read_answer(t, entry->value, e->type, e->answer);
 	if (e->type)
 		read_data(t, entry->value, e);
 	return true;
@@ -289,6 +307,24 @@ static void check_unit(struct reader *t, const struct node *n)
 	check_known(t, n, "unit", names, t->r->n_units);
 }
 
+/* `values`, `rules` and the like; false: another key. */
+static bool check_inner(struct reader *t, const struct node *key, const struct node *list)
+{
+	size_t i = 0, n = 0;
+	while (i < COUNT(inner_lists) && !node_is(key, inner_lists[i].name))
+		i++;
+	if (i == COUNT(inner_lists))
+		return false;
+	while (inner_lists[i].keys[n])
+		n++;
+	for (uint32_t k = 0; read_list(&t->l, list, inner_lists[i].name) && k < list->n; k++)
+		if (n)
+			read_map(&t->l, list->entries[k].value, inner_lists[i].name, inner_lists[i].keys, n);
+		else
+			read_scalar(&t->l, list->entries[k].value, inner_lists[i].name);
+	return true;
+}
+
 static void check_alert_by(struct reader *t, const struct node *item, const char *const *keys, size_t n_keys)
 {
 	if (!read_map(&t->l, item, "an alert", keys, n_keys))
@@ -303,7 +339,7 @@ static void check_alert_by(struct reader *t, const struct node *item, const char
 			check_known(t, value, "level", t->r->levels, t->r->n_levels);
 		else if (node_is(key, "state"))
 			check_known(t, value, "state", alert_states, COUNT(alert_states));
-		else if (value->kind != NODE_SCALAR)
+		else if (!check_inner(t, key, value) && value->kind != NODE_SCALAR)
 			read_scalar(&t->l, value, key->text.s);
 	}
 }
@@ -331,6 +367,22 @@ static void check_message(struct reader *t, const struct node *item)
 			for (uint32_t k = 0; k < value->n; k++)
 				check_alert_by(t, value->entries[k].value, told_keys, COUNT(told_keys));
 		else if (!node_is(key, "alerts") && value->kind != NODE_SCALAR)
+			read_scalar(&t->l, value, key->text.s);
+	}
+}
+
+static void check_outcome(struct reader *t, const struct node *item)
+{
+	static const char *const results[] = {"missed", "handled", "not_confirmed", "cleared", "moved", "ended"};
+	if (!read_map(&t->l, item, "an outcome", outcome_keys, COUNT(outcome_keys)))
+		return;
+	for (uint32_t i = 0; i < item->n; i++) {
+		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
+		if (node_is(key, "unit"))
+			check_unit(t, value);
+		else if (node_is(key, "result"))
+			check_known(t, value, "result", results, COUNT(results));
+		else if (!check_inner(t, key, value))
 			read_scalar(&t->l, value, key->text.s);
 	}
 }
@@ -371,7 +423,7 @@ static void read_values(struct reader *t, const struct node *map, struct test_st
 /* --- tests */
 static void read_step(struct reader *t, const struct node *n, struct test_step *step)
 {
-	static const char *const keys[] = {"at", "events", "expect", "expect_messages", "values"};
+	static const char *const keys[] = {"at", "events", "expect", "expect_messages", "expect_outcomes", "values"};
 	step->node = n;
 	if (!read_map(&t->l, n, "a step", keys, COUNT(keys)))
 		return;
@@ -381,13 +433,15 @@ static void read_step(struct reader *t, const struct node *n, struct test_step *
 	read_events(t, node_get(n, "events"), step);
 	step->expect = check_list(t, node_get(n, "expect"), "`expect`", check_alert);
 	step->messages = check_list(t, node_get(n, "expect_messages"), "`expect_messages`", check_message);
+	step->outcomes = check_list(t, node_get(n, "expect_outcomes"), "`expect_outcomes`", check_outcome);
 	read_values(t, node_get(n, "values"), step);
 }
 
 static void check_something(struct reader *t, const struct rule_test *test)
 {
 	for (size_t i = 0; i < test->n_steps; i++)
-		if (test->steps[i].expect || test->steps[i].messages || test->steps[i].n_values)
+		if (test->steps[i].expect || test->steps[i].messages || test->steps[i].outcomes ||
+		    test->steps[i].n_values)
 			return;
 	FAULT(&t->l, test->node,
 	      "the test `%s` expects nothing; expected `expect`, `expect_messages` or `values` in a step", test->name);
