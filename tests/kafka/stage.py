@@ -201,7 +201,7 @@ class Stage:
 
     def alone(self, path):
         """Messages and states of the engine alone, over the same partitions."""
-        messages = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet")
+        messages = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--messages")
         states = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--state")
         return lines(messages), states
 
