@@ -71,7 +71,10 @@ static struct cel_value value_of(struct engine *e, struct seen_event *seen, cons
 		see_event(e, seen);
 	struct cel_activation activation = {
 		.heap = &e->heap, .values = seen->variables, .ctx = e, .budget = e->ruleset->cost_limit};
-	return cel_eval(a->program, &activation);
+	struct cel_value v = cel_eval(a->program, &activation);
+	if (v.kind == CEL_ERROR && v.problem && strncmp(v.problem->text, "no such key: ", 13) == 0)
+		return cel_unknown(v.problem); /* "a field that an event lacks", within an object of its data */
+	return v;
 }
 
 static struct str raw_of(const struct event *event, const struct assignment *a)
