@@ -283,7 +283,8 @@ bool run_lanes(struct run *r, struct err *why)
 	if (r->fed && !run_some(r, 0, r->partitions, why))
 		return false;
 	for (int32_t p = 0; r->fed && p < r->partitions; p++)
-		fwrite(r->lanes[p].lines.data, 1, r->lanes[p].lines.len, stdout);
+		if (r->lanes[p].lines.len)
+			fwrite(r->lanes[p].lines.data, 1, r->lanes[p].lines.len, stdout);
 	return true;
 }
 
