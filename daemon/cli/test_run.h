@@ -26,7 +26,7 @@ struct got_row {
 	struct got_field *fields;
 	size_t n_fields;
 	size_t thing;            /* of rows that show the same alert (at several units) */
-	bool optional;           /* need not be expected: a pending alert */
+	bool optional;           /* need not be expected: pending, or answered */
 	const struct rule *rule; /* to explain; or NULL */
 	struct str member;
 	struct got_list *lists; /* a message's alerts, an alert's values, an outcome's rules, … */
