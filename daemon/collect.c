@@ -62,6 +62,7 @@ static int64_t wall_of(const struct worker *w)
 static void check_partition(struct worker *w, struct item *i)
 {
 	struct err why;
+	why.text[0] = '\0';
 	i->right = forward_partition(w, i->event.subject);
 	if (i->right == i->record.partition)
 		return;
