@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KAFKA_DEFAULT_BYTES = 1000000 };
+enum {
+	KAFKA_DEFAULT_BYTES = 1000000,
+	SETTINGS_MS = 1500 /* the embedded broker never answers this; others at once */
+};
 
 static const rd_kafka_metadata_topic_t *find(const rd_kafka_metadata_t *m, const char *name)
 {
@@ -87,27 +90,26 @@ static bool take_settings(const rd_kafka_ConfigResource_t *r, const struct setti
 }
 
 /* One topic at a time: librdkafka 2.0.2 misreads an answer about several. */
-static rd_kafka_event_t *describe(rd_kafka_t *rk, const char *topic, int timeout_ms)
+static rd_kafka_event_t *describe(rd_kafka_t *rk, const char *topic)
 {
 	char text[256];
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
 	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof text);
+	rd_kafka_AdminOptions_set_request_timeout(options, SETTINGS_MS, text, sizeof text);
 	rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
 	rd_kafka_DescribeConfigs(rk, &resource, 1, options, queue);
-	rd_kafka_event_t *e = rd_kafka_queue_poll(queue, timeout_ms + 1000);
+	rd_kafka_event_t *e = rd_kafka_queue_poll(queue, SETTINGS_MS + 1000);
 	rd_kafka_ConfigResource_destroy(resource);
 	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_queue_destroy(queue);
 	return e;
 }
 
-static bool check_one(rd_kafka_t *rk, const struct settings *s, struct topics *t, const char *topic, int timeout_ms,
-		      struct err *why)
+static bool check_one(rd_kafka_t *rk, const struct settings *s, struct topics *t, const char *topic, struct err *why)
 {
 	bool ok = true;
 	size_t n = 0;
-	rd_kafka_event_t *e = describe(rk, topic, timeout_ms);
+	rd_kafka_event_t *e = describe(rk, topic);
 	const rd_kafka_DescribeConfigs_result_t *result = e ? rd_kafka_event_DescribeConfigs_result(e) : NULL;
 	if (!result || rd_kafka_event_error(e)) {
 		err_set(&t->warning, "the topics' settings can't be checked (cleanup.policy=compact of %s): %s",
@@ -123,12 +125,12 @@ static bool check_one(rd_kafka_t *rk, const struct settings *s, struct topics *t
 }
 
 /* After one that the brokers don't tell, the others aren't asked. */
-static bool check_settings(rd_kafka_t *rk, const struct settings *s, struct topics *t, int timeout_ms, struct err *why)
+static bool check_settings(rd_kafka_t *rk, const struct settings *s, struct topics *t, struct err *why)
 {
 	t->state_bytes = t->batch_bytes = KAFKA_DEFAULT_BYTES;
-	bool ok = check_one(rk, s, t, s->topics.state, timeout_ms, why);
+	bool ok = check_one(rk, s, t, s->topics.state, why);
 	for (size_t i = 0; i < t->n_outputs && ok && !t->warning.text[0]; i++)
-		ok = check_one(rk, s, t, t->outputs[i], timeout_ms, why);
+		ok = check_one(rk, s, t, t->outputs[i], why);
 	return ok;
 }
 
@@ -150,5 +152,5 @@ bool topics_check(rd_kafka_t *rk, const struct settings *s, struct topics *t, in
 		return err_set(why, "asking for the topics: %s", rd_kafka_err2str(code));
 	bool ok = check_partitions(m, s, t, why);
 	rd_kafka_metadata_destroy(m);
-	return ok && take_cluster(rk, t, timeout_ms, why) && check_settings(rk, s, t, timeout_ms, why);
+	return ok && take_cluster(rk, t, timeout_ms, why) && check_settings(rk, s, t, why);
 }

@@ -19,13 +19,12 @@ void collect_drop(struct worker *w, struct partition *p)
 	p->last = &p->first;
 }
 
-void collect_done(struct worker *w, struct partition *p, size_t n)
+void collect_done(struct worker *w, struct partition *p, size_t n, struct item *after)
 {
 	w->n_items -= n;
 	p->n_items -= n;
-	while (n--)
-		p->first = p->first->next;
-	if (!p->first)
+	p->first = after;
+	if (!after)
 		p->last = &p->first;
 }
 

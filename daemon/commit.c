@@ -38,7 +38,7 @@ static void write_outcomes(struct worker *w, struct turn *t)
 static void write_misplaced(struct worker *w, struct turn *t)
 {
 	struct item *i = t->items;
-	for (size_t n = 0; n < t->n_items; n++, i = i->next)
+	for (size_t n = 0; t->n_misplaced && n < t->n_items; n++, i = i->next)
 		if (i->kind == ITEM_MISPLACED)
 			forward_write(w, i);
 }
@@ -54,7 +54,7 @@ static void write_states(struct worker *w, struct turn *t)
 static void write_rejects(struct worker *w, struct turn *t)
 {
 	struct item *i = t->items;
-	for (size_t n = 0; n < t->n_items; n++, i = i->next)
+	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next)
 		if (i->reason)
 			outbox_reject(w->outbox, &i->record, i->reason);
 	for (i = t->timer_rejects; i; i = i->next)
@@ -181,16 +181,10 @@ static void count_message(struct worker *w, const struct message *m)
 
 static void count_turn(struct worker *w, const struct turn *t)
 {
-	uint64_t events[MAX_TOPICS] = {0}, ignored[MAX_TOPICS] = {0}, rejected[N_REJECT_CLASSES] = {0}, states = 0,
-		 bytes = 0, n_rejected = 0, forwarded = 0;
+	uint64_t rejected[N_REJECT_CLASSES] = {0}, states = 0, bytes = 0;
 	const struct item *i = t->items;
-	for (size_t n = 0; n < t->n_items; n++, i = i->next) {
-		events[i->topic]++;
-		ignored[i->topic] += i->kind == ITEM_IGNORED;
+	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next)
 		rejected[i->class] += i->reason != NULL;
-		n_rejected += i->reason != NULL;
-		forwarded += i->kind == ITEM_MISPLACED;
-	}
 	for (i = t->timer_rejects; i; i = i->next)
 		rejected[REJECT_TIMER]++;
 	for (const struct batch_subject *s = t->subjects; s; s = s->next)
@@ -199,20 +193,20 @@ static void count_turn(struct worker *w, const struct turn *t)
 			bytes += s->bytes.len;
 		}
 	for (size_t k = 0; k < w->n_topics; k++) {
-		meter_add(w->meter, w->series.events[k], events[k]);
-		meter_add(w->meter, w->series.ignored[k], ignored[k]);
+		meter_add(w->meter, w->series.events[k], t->events[k]);
+		meter_add(w->meter, w->series.ignored[k], t->ignored[k]);
 	}
 	for (int k = 0; k < N_REJECT_CLASSES; k++)
 		meter_add(w->meter, w->series.rejected[k], rejected[k]);
 	for (const struct message *m = t->messages; m; m = m->next)
 		count_message(w, m);
-	meter_add(w->meter, w->series.forwarded, forwarded);
+	meter_add(w->meter, w->series.forwarded, t->n_misplaced);
 	meter_add(w->meter, w->series.outcomes, t->n_outcomes);
 	meter_add(w->meter, w->series.states, states);
 	meter_add(w->meter, w->series.state_bytes, bytes);
 	meter_add(w->meter, w->series.timers, t->load.n_due < t->due_share ? t->load.n_due : t->due_share);
 	w->events += t->n_items;
-	w->rejected += n_rejected;
+	w->rejected += t->n_rejected;
 	w->messages += t->n_messages;
 }
 
@@ -253,7 +247,7 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 	follow(w, r);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->turns[i].touched && r->turns[i].partition->state == PARTITION_RUNNING)
-			collect_done(w, r->turns[i].partition, r->turns[i].n_items);
+			collect_done(w, r->turns[i].partition, r->turns[i].n_items, r->turns[i].after);
 }
 
 /* --- when it fails */

@@ -147,8 +147,6 @@ static bool wants_takeover(const struct partition *p, int64_t now)
 
 static void begin(struct worker *w, struct partition *p, const struct takeover_part *part)
 {
-	if (!p->batch)
-		p->batch = batch_new(w->engine, w->settings->clock);
 	partition_set(w, p, PARTITION_RUNNING, "");
 	p->record = part->record;
 	p->watermark = part->watermark;
@@ -300,7 +298,6 @@ void partitions_close(struct worker *w)
 {
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		struct partition *p = &w->partitions[i];
-		batch_free(p->batch);
 		buffer_free(&p->record_bytes);
 		if (p->assigned)
 			hide_gauges(w, p);

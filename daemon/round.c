@@ -107,6 +107,22 @@ static bool wants_turn(const struct partition *p, int64_t now)
 	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now);
 }
 
+static void lend_batches(struct worker *w, struct round *r)
+{
+	size_t next = 0;
+	if (w->n_batches < r->n) {
+		w->batches = realloc(w->batches, r->n * sizeof(struct batch *));
+		if (!w->batches)
+			abort();
+		while (w->n_batches < r->n)
+			w->batches[w->n_batches++] = batch_new(w->engine, w->settings->clock);
+	}
+	for (int busy = 1; busy >= 0; busy--)
+		for (size_t i = 0; i < r->n; i++)
+			if ((r->turns[i].n_items > 0) == busy)
+				r->turns[i].batch = w->batches[next++];
+}
+
 static void choose(struct worker *w, struct round *r, struct keys **keys)
 {
 	int64_t now = clock_monotonic();
@@ -124,6 +140,7 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 		t->load.watermark = p->watermark;
 		take_items(w, t, &(*keys)[r->n++]);
 	}
+	lend_batches(w, r);
 	for (size_t i = 0; i < r->n; i++)
 		ask_timers(w, &r->turns[i], r->n);
 }
@@ -173,7 +190,7 @@ static bool load_all(struct worker *w, struct round *r)
 static bool load_subject(struct worker *w, struct turn *t, const struct watch *watch, struct str key, struct str bytes)
 {
 	struct err why = {""};
-	if (batch_load(t->partition->batch, watch, key, bytes, &why))
+	if (batch_load(t->batch, watch, key, bytes, &why))
 		return true;
 	char text[SENTENCE_MAX];
 	snprintf(text, sizeof text, "partition %" PRId32 ": a subject's state can't be read: %.250s", t->partition->id,
@@ -203,8 +220,7 @@ static bool load_due(struct worker *w, struct turn *t)
 		const struct watch *watch = changelog_watch(w->rules, d->key, &subject);
 		if (!watch)
 			t->strangers[t->n_strangers++] = d->key;
-		else if (!batch_find(t->partition->batch, watch, subject) &&
-			 !load_subject(w, t, watch, subject, d->state))
+		else if (!batch_find(t->batch, watch, subject) && !load_subject(w, t, watch, subject, d->state))
 			return false;
 	}
 	return true;
@@ -229,7 +245,7 @@ static size_t message_size(struct worker *w, const struct turn *t, const struct 
 /* After an event, where sizes are looked at one by one: would its state or its messages be too large? */
 static bool too_large(struct worker *w, const struct turn *t, const struct item *i, const struct message *sent)
 {
-	const struct batch_subject *s = batch_find(t->partition->batch, i->event.watch, i->event.subject);
+	const struct batch_subject *s = batch_find(t->batch, i->event.watch, i->event.subject);
 	for (; sent; sent = sent->next)
 		if (message_size(w, t, sent) > outbox_max_message(w->outbox))
 			return true;
@@ -245,7 +261,7 @@ static void refuse(struct worker *w, struct item *i, enum reject_class class, co
 /* False: the item was found to be the one that makes a record too large; step all again without it. */
 static bool step_item(struct worker *w, struct turn *t, struct item *i, struct effects *fx, bool careful)
 {
-	struct batch *b = t->partition->batch;
+	struct batch *b = t->batch;
 	struct err why;
 	if (i->kind != ITEM_EVENT)
 		return true;
@@ -274,7 +290,7 @@ static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool 
 	effects_init(fx, &w->effects);
 	fx->rules = w->counts;
 	if (t->n_items == 0 || !by_events(w))
-		batch_timers(t->partition->batch, t->now, fx);
+		batch_timers(t->batch, t->now, fx);
 	for (size_t n = 0; n < t->n_items; n++, i = i->next)
 		if (!step_item(w, t, i, fx, careful))
 			return false;
@@ -283,7 +299,7 @@ static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool 
 
 static bool load_turn(struct worker *w, struct turn *t, const struct keys *keys)
 {
-	batch_begin(t->partition->batch, t->partition->record.clock);
+	batch_begin(t->batch, t->partition->record.clock);
 	t->n_strangers = 0;
 	return load_events(w, t, keys) && load_due(w, t);
 }
@@ -370,7 +386,7 @@ static bool step_turn(struct worker *w, struct turn *t, const struct keys *keys)
 			return false;
 		if (!step_all(w, t, &fx, careful))
 			continue;
-		t->subjects = batch_store(t->partition->batch);
+		t->subjects = batch_store(t->batch);
 		render(w, t, &fx);
 		render_outcomes(w, t, &fx);
 		if (!any_oversized(w, t))
@@ -395,6 +411,26 @@ static bool changed_any(const struct turn *t)
 	return false;
 }
 
+/* The only walk over the items after they are stepped: each is a cache miss. */
+static void account(struct turn *t)
+{
+	int64_t next[MAX_TOPICS];
+	const char *names[MAX_TOPICS];
+	struct item *i = t->items;
+	for (size_t n = 0; n < t->n_items; n++, i = i->next) {
+		next[i->topic] = i->record.offset + 1;
+		names[i->topic] = i->record.topic;
+		t->events[i->topic]++;
+		t->ignored[i->topic] += i->kind == ITEM_IGNORED;
+		t->n_rejected += i->reason != NULL;
+		t->n_misplaced += i->kind == ITEM_MISPLACED;
+	}
+	t->after = i;
+	for (size_t k = 0; k < MAX_TOPICS; k++)
+		if (t->events[k])
+			partition_record_move(&t->record, names[k], next[k]);
+}
+
 static void finish(struct worker *w, struct turn *t)
 {
 	struct partition *p = t->partition;
@@ -405,12 +441,10 @@ static void finish(struct worker *w, struct turn *t)
 	if (!t->touched)
 		return;
 	t->record = p->record;
-	t->record.clock = batch_clock(p->batch);
+	t->record.clock = batch_clock(t->batch);
 	t->record.rules = w->rules->fingerprint;
 	t->record.revision = w->settings->revision;
-	struct item *i = t->items;
-	for (size_t n = 0; n < t->n_items; n++, i = i->next)
-		partition_record_move(&t->record, i->record.topic, i->record.offset + 1);
+	account(t);
 	t->out = (struct outbox_partition){.partition = p->id};
 }
 

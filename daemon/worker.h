@@ -44,9 +44,8 @@ struct partition {
 	int64_t retry; /* ms, monotonic: not taken over before */
 	struct partition_record record;
 	struct buffer record_bytes;
-	bool unsaved;      /* the changelog lacks this record: a fresh start */
-	int64_t watermark; /* of Redis, as we know it */
-	struct batch *batch;
+	bool unsaved;               /* the changelog lacks this record: a fresh start */
+	int64_t watermark;          /* of Redis, as we know it */
 	struct item *first, **last; /* collected, in order */
 	size_t n_items;
 	int64_t look; /* ms, monotonic: when to look for due timers */
@@ -109,6 +108,11 @@ struct worker {
 	struct partition *partitions; /* by number */
 	size_t n_partitions, cap_partitions;
 
+	/* For the turns of a round, those with events first: so few of them grow large, however many partitions there
+	 * are */
+	struct batch **batches;
+	size_t n_batches;
+
 	struct arena collected; /* items */
 	size_t n_items;
 	struct arena round, effects; /* of one round */
@@ -142,7 +146,7 @@ void collect(struct worker *w, int wait_ms);
 bool collect_wait(struct worker *w, int wait_ms);
 void collect_drop(struct worker *w, struct partition *p); /* its items */
 /* The items at its front, once they are committed. */
-void collect_done(struct worker *w, struct partition *p, size_t n);
+void collect_done(struct worker *w, struct partition *p, size_t n, struct item *after);
 
 /* --- forward.c */
 /* The partition that a subject belongs to. */
@@ -167,8 +171,11 @@ void partitions_close(struct worker *w);
 /* --- round.c */
 struct turn { /* one partition's part of a round */
 	struct partition *partition;
-	struct item *items; /* the first n of them */
-	size_t n_items;
+	struct batch *batch; /* lent to it for this round */
+	struct item *items;  /* the first n of them */
+	struct item *after;  /* the one behind them */
+	size_t n_items, n_rejected, n_misplaced;
+	uint32_t events[MAX_TOPICS], ignored[MAX_TOPICS];
 	struct cache_load load;
 	size_t due_share; /* of other subjects' timers to take */
 	int64_t now;

@@ -13,3 +13,4 @@ find_program(PYTHON3 python3 REQUIRED)
 add_test(NAME daemon/outside COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/daemon/test_daemon.py $<TARGET_FILE:shouwangd>
                                      $<TARGET_FILE:mock_broker>)
 add_test(NAME lib/tally COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/lib/test_tally.py)
+add_test(NAME daemon/install COMMAND ${CMAKE_SOURCE_DIR}/tests/daemon/test_install.sh ${CMAKE_BINARY_DIR})

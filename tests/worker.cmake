@@ -10,5 +10,6 @@ endforeach()
 # tests/kafka starts a real Apache Kafka; where it can't, its cases are reported as skipped, by name.
 add_executable(peek tests/kafka/peek.c daemon/cli/kafka.c)
 target_link_libraries(peek PRIVATE edges)
-add_test(NAME kafka COMMAND python3 -B ${CMAKE_SOURCE_DIR}/tests/kafka/test_kafka.py ${CMAKE_BINARY_DIR})
+add_test(NAME kafka/promises COMMAND python3 -B ${CMAKE_SOURCE_DIR}/tests/kafka/test_kafka.py ${CMAKE_BINARY_DIR})
+add_test(NAME kafka/embedded COMMAND python3 -B ${CMAKE_SOURCE_DIR}/tests/kafka/test_mock.py ${CMAKE_BINARY_DIR})
 add_test(NAME kafka/language COMMAND python3 -B ${CMAKE_SOURCE_DIR}/tests/kafka/test_language.py ${CMAKE_BINARY_DIR})

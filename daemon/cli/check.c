@@ -23,6 +23,7 @@ void print_faults(const struct faults *f)
 			printf("%s:%u:%u: %s%s\n", x->at.file, x->at.line, x->at.column, kind, x->text);
 		else
 			printf("%s: %s%s\n", x->at.file, kind, x->text);
+		print_excerpt(x->at);
 	}
 }
 

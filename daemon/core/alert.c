@@ -153,11 +153,10 @@ static int32_t period_end(const struct engine *e, const struct alert *a)
 /* A level that goes on being true over the period's end has held long enough: its run goes on into the next one. */
 static void end_period(struct alert *a)
 {
-	uint32_t held = a->on;
+	struct alert before = *a;
 	end_alert(a);
 	for (size_t i = 0; i < a->is->n_levels; i++)
-		if (held >> i & 1)
-			a->up[i] = 1; /* long ago */
+		a->up[i] = before.on >> i & 1 ? 1 /* long ago */ : before.up[i];
 }
 
 static void move_alert(struct engine *e, struct alert *a, const struct judgement *j)

@@ -80,7 +80,8 @@ static uint32_t told_by(const struct case_alert *entry, int64_t message_no)
 {
 	uint32_t level = 0;
 	for (uint32_t i = 0; i < entry->n_told; i++)
-		if (message_no < 0 || entry->told[i].message <= message_no)
+		if (entry->told[i].message > entry->told_from &&
+		    (message_no < 0 || entry->told[i].message <= message_no))
 			level = entry->told[i].level + 1;
 	return level;
 }
@@ -121,6 +122,7 @@ void apply_answer(struct engine *e, const struct event *event)
 		return;
 	}
 	c->answered = true;
+	e->answering = (uint32_t)(c - e->s->cases) + 1;
 	c->result = answer->kind;
 	c->answered_at = answer->at;
 	for (uint32_t i = 0; i < c->n_alerts; i++) {

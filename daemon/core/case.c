@@ -13,7 +13,7 @@ static bool waits_for_answer(const struct case_alert *entry)
 	return entry->in && !entry->left && !entry->answered;
 }
 
-uint32_t case_level(const struct casefile *c)
+static uint32_t case_level(const struct casefile *c)
 {
 	uint32_t level = 0;
 	for (uint32_t i = 0; i < c->n_alerts; i++)
@@ -126,14 +126,18 @@ static void settle_due(struct engine *e, struct casefile *c)
 	c->escalate = escalation(e, c);
 }
 
-/* "A deadline is missed when the due day ends." */
-static void pass_deadline(struct engine *e, struct casefile *c)
+/* "The case is missed when the due day ends": judged by the case as it stood then, before this step moves anything. */
+void pass_deadlines(struct engine *e)
 {
-	if (c->missed || c->resting || c->due == DAY_NEVER || c->due >= e->today || c->messages == 0)
-		return;
-	c->missed = true;
-	e->s->changed = true;
-	send_outcome(e, c, "missed", ON_TIME_NO, false);
+	for (uint32_t i = 0; i < e->s->n_cases; i++) {
+		struct casefile *c = &e->s->cases[i];
+		if (!c->open || c->missed || c->resting || c->due == DAY_NEVER || c->due >= e->today ||
+		    c->messages == 0)
+			continue;
+		c->missed = true;
+		e->s->changed = true;
+		send_outcome(e, c, "missed", ON_TIME_NO, false);
+	}
 }
 
 static void pass_reminder(struct engine *e, struct casefile *c)
@@ -254,10 +258,12 @@ static bool any_moved(struct engine *e, const struct casefile *c)
 	return false;
 }
 
-static bool any_answered(const struct casefile *c)
+/* Is an answered alert still in the case, or does this step's event answer it? */
+static bool any_answered(const struct engine *e, const struct casefile *c)
 {
+	bool now = (uint32_t)(c - e->s->cases) + 1 == e->answering;
 	for (uint32_t i = 0; i < c->n_alerts; i++)
-		if (c->alerts[i].in && c->alerts[i].answered)
+		if (c->alerts[i].in && c->alerts[i].answered && (now || !c->alerts[i].left))
 			return true;
 	return false;
 }
@@ -286,12 +292,12 @@ static void end_case(struct engine *e, struct casefile *c)
 	e->s->changed = true;
 	if (c->messages == 0) { /* nothing was told: there was no case */
 		c->number--;
-	} else if (any_moved(e, c)) {
-		send_end(e, c, CASE_CLOSED, "moved");
-	} else if (any_answered(c)) {
+	} else if (any_answered(e, c)) {
 		const char *result = c->result == ANSWER_HANDLED ? "handled" : "not_confirmed";
 		send_end(e, c, CASE_CLOSED, result);
 		send_outcome(e, c, result, answer_in_time(e, c), true);
+	} else if (any_moved(e, c)) {
+		send_end(e, c, CASE_CLOSED, "moved");
 	} else {
 		send_end(e, c, CASE_CLEARED, all_orphans(e, c) ? "rule removed" : "cleared");
 		send_outcome(e, c, "cleared", late, true);
@@ -300,6 +306,20 @@ static void end_case(struct engine *e, struct casefile *c)
 }
 
 /* --- one case after a step */
+
+/* An answer whose `until` has passed already ends the case, and what is still true speaks again at once, in a new one.
+ */
+static void reopen_case(struct engine *e, struct casefile *c)
+{
+	e->answering = 0;
+	follow_alerts(e, c);
+	if (!wants_opening(c))
+		return;
+	open_case(e, c);
+	c->region = arena_str(e->s->arena, subject_region(e));
+	settle_due(e, c);
+	tell_news(e, c);
+}
 
 static void update_case(struct engine *e, struct casefile *c)
 {
@@ -314,11 +334,11 @@ static void update_case(struct engine *e, struct casefile *c)
 	}
 	if (!wants_opening(c)) {
 		end_case(e, c);
+		reopen_case(e, c);
 		return;
 	}
 	settle_due(e, c);
 	tell_news(e, c);
-	pass_deadline(e, c);
 	pass_reminder(e, c);
 	pass_escalation(e, c);
 }
@@ -326,10 +346,9 @@ static void update_case(struct engine *e, struct casefile *c)
 void update_cases(struct engine *e)
 {
 	struct subject *s = e->s;
+	join_alerts(e); /* first: what was answered at a unit that the subject has left is asked there */
 	for (uint32_t i = 0; i < s->n_cases; i++)
-		if (s->cases[i].n_alerts)
-			follow_alerts(e, &s->cases[i]);
-	join_alerts(e);
+		follow_alerts(e, &s->cases[i]);
 	for (uint32_t i = 0; i < s->n_cases; i++)
 		update_case(e, &s->cases[i]);
 }

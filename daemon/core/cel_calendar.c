@@ -32,7 +32,7 @@ bool cel_timestamp_fits(int64_t seconds)
 	return seconds >= INT64_C(-62135596800) && seconds <= INT64_C(253402300799);
 }
 
-bool cel_duration_fits(int64_t seconds, uint32_t nanos)
+static bool duration_fits(int64_t seconds, uint32_t nanos)
 {
 	int64_t total;
 	if (seconds < 0 && nanos) { /* so that the least one doesn't overflow on its way */
@@ -58,7 +58,7 @@ bool cel_time_add(struct cel_value a, struct cel_value b, bool minus, int kind, 
 	*sum = cel_timestamp(seconds, (uint32_t)nanos);
 	sum->kind = (uint8_t)kind;
 	return !over &&
-	       (kind == CEL_TIMESTAMP ? cel_timestamp_fits(seconds) : cel_duration_fits(seconds, (uint32_t)nanos));
+	       (kind == CEL_TIMESTAMP ? cel_timestamp_fits(seconds) : duration_fits(seconds, (uint32_t)nanos));
 }
 
 /* --- reading */
@@ -207,5 +207,5 @@ bool cel_parse_duration(const char *s, size_t len, struct cel_value *out)
 		seconds--;
 	}
 	*out = (struct cel_value){.kind = CEL_DURATION, .nanos = (uint32_t)nanos, .i = seconds};
-	return cel_duration_fits(seconds, (uint32_t)nanos);
+	return duration_fits(seconds, (uint32_t)nanos);
 }

@@ -87,7 +87,8 @@ struct ins *cel_at(struct generator *g, uint32_t i)
 	return &g->program->code[i];
 }
 
-char *cel_source(struct generator *g, const struct node *node)
+/* The node's text, terminated. */
+static char *source(struct generator *g, const struct node *node)
 {
 	char *s = cel_keep(g, node->len + 1u);
 	memcpy(s, g->c->text + node->pos, node->len);
@@ -166,7 +167,7 @@ static void field(struct generator *g, struct node *node, int16_t dst, bool test
 		return;
 	struct cel_program *p = g->program;
 	p->missing = grow(g, p->missing, p->n_missing, &g->room_missing, sizeof *p->missing);
-	p->missing[p->n_missing++] = (struct missing){cel_here(g) - 1, {.text = cel_source(g, node), .pos = node->pos}};
+	p->missing[p->n_missing++] = (struct missing){cel_here(g) - 1, {.text = source(g, node), .pos = node->pos}};
 }
 
 static void into_select(struct generator *g, struct node *node, int16_t dst)
@@ -356,7 +357,7 @@ static void note_path(struct generator *g, struct node *root)
 {
 	if (root->kind != N_SELECT || root->test || root->optional || root->kids[0]->kind != N_IDENT)
 		return;
-	g->program->path[0] = cel_source(g, root->kids[0]);
+	g->program->path[0] = source(g, root->kids[0]);
 	char *name = cel_keep(g, strlen(root->name) + 1);
 	memcpy(name, root->name, strlen(root->name));
 	g->program->path[1] = name;

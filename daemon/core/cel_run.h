@@ -57,7 +57,6 @@ const struct cel_value *cel_map_find(struct cel_value map, struct cel_value key)
 /* Entry i, counted with gaps: false for a gap (a missing field); i runs to map_room. */
 bool cel_map_entry(struct cel_value map, uint32_t i, struct cel_value *key, struct cel_value *value);
 uint32_t cel_map_room(struct cel_value map);
-bool cel_key_allowed(struct cel_value key);
 /* A map under construction: entries with room for n; add reports a repeated key by an error value's kind. */
 struct cel_value cel_map_begin(struct run *run, uint32_t n);
 struct cel_value cel_map_add(struct run *run, struct cel_value map, uint32_t room, struct cel_value key,

@@ -6,7 +6,6 @@
 /* a + b, or a - b; false: out of the kind's range (years 1 to 9999; a duration fits 64 bits of nanoseconds). */
 bool cel_time_add(struct cel_value a, struct cel_value b, bool minus, int kind, struct cel_value *sum);
 bool cel_timestamp_fits(int64_t seconds);
-bool cel_duration_fits(int64_t seconds, uint32_t nanos);
 /* "1h30m", "-1.5s", "100ms", "20us", "1ns" */
 bool cel_parse_duration(const char *s, size_t len, struct cel_value *out);
 /* Seconds east of UTC in a zone, by name or "+08:00", at an instant; false: there is no such zone. */

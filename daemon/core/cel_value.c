@@ -159,7 +159,7 @@ bool cel_equal(struct cel_value a, struct cel_value b)
 }
 
 /* --- maps */
-bool cel_key_allowed(struct cel_value key)
+static bool key_allowed(struct cel_value key)
 {
 	return key.kind == CEL_BOOL || key.kind == CEL_INT || key.kind == CEL_UINT || key.kind == CEL_STRING;
 }
@@ -286,7 +286,7 @@ struct cel_value cel_map_add(struct run *run, struct cel_value map, uint32_t roo
 			     struct cel_value value)
 {
 	char text[64];
-	if (!cel_key_allowed(key))
+	if (!key_allowed(key))
 		return cel_fail(&run->call, "a map's key can't be %s", cel_type_of_kind(key.kind)->name);
 	if (map.len >= room)
 		return cel_run_memory();

@@ -322,6 +322,21 @@ static struct str topic_of(struct engine *e, const struct unit *unit, struct str
 				   code.s, at + strlen("{region}")));
 }
 
+/* "Its level is its highest alert's"; where none is left, the one it last had. */
+static uint32_t shown_level(const struct engine *e, const struct casefile *c, enum message_type type)
+{
+	uint32_t level = 0, n = 0;
+	for (uint32_t i = 0; type != CASE_CLEARED && i < c->n_alerts; i++) {
+		const struct case_alert *entry = &c->alerts[i];
+		const struct alert *a = entry->in ? find_alert(e->s, entry->rule, entry->member) : NULL;
+		if (!a || !is_active(a) || (entry->left && type != CASE_CLOSED))
+			continue;
+		level = entry->level > level ? entry->level : level;
+		n++;
+	}
+	return n ? level : c->level;
+}
+
 static void compose_case(struct engine *e, struct message *m, const struct casefile *c, const struct unit *to)
 {
 	const struct subject *s = e->s;
@@ -335,7 +350,7 @@ static void compose_case(struct engine *e, struct message *m, const struct casef
 	m->number = c->messages;
 	m->case_id = case_id(e, c, c->number);
 	m->previous = c->previous ? case_id(e, c, c->previous) : (struct str){"", 0};
-	m->level = e->ruleset->levels[m->type == CASE_ESCALATED ? case_level(c) : c->level];
+	m->level = e->ruleset->levels[shown_level(e, c, m->type)];
 	m->due = c->resting ? DAY_NEVER : c->due;
 	m->opened = c->opened;
 	m->now = e->now;

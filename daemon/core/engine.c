@@ -226,6 +226,7 @@ static void begin(struct engine *e, struct subject *s, int64_t now, struct effec
 	e->today = day_of(e->ruleset->zone, now);
 	e->fx = fx;
 	e->each = NULL;
+	e->answering = 0;
 	e->masking = false;
 	e->until = DAY_NEVER;
 	memset(&e->dirty, 0, sizeof e->dirty);
@@ -250,6 +251,7 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 		return false;
 	if (folds && is_over(s, &p))
 		return true;
+	pass_deadlines(e);
 	if (event && event->answer)
 		apply_answer(e, event);
 	if (folds && event->type->end) {

@@ -60,7 +60,8 @@ static void count_anew(struct engine *e, struct case_alert *entry, const struct 
 
 static bool speaks_again(const struct engine *e, const struct case_alert *entry, const struct alert *a)
 {
-	return a->number != entry->joined || a->level + 1 > entry->answered || entry->until <= e->now;
+	return a->number != entry->joined || a->level + 1 > entry->answered ||
+	       (entry->until <= e->now && a->state == ALERT_OPEN);
 }
 
 /* "Rising takes the earlier of the old due and the new one." */
@@ -82,12 +83,17 @@ static void set_left(struct engine *e, struct case_alert *entry, bool left)
 	entry->left = left;
 }
 
-static void follow_in_case(struct engine *e, struct case_alert *entry, const struct alert *a)
+static void follow_in_case(struct engine *e, const struct casefile *c, struct case_alert *entry, const struct alert *a)
 {
-	if (a->number != entry->joined && !entry->left)
-		entry->renewed = true; /* one ended and the next opened in the same step: that is news */
+	bool next = a->number != entry->joined, answered_now = (uint32_t)(c - e->s->cases) + 1 == e->answering;
+	bool speaks = entry->answered && !answered_now && speaks_again(e, entry, a);
+	if ((next && !entry->left) ||
+	    speaks) { /* one ended and the next opened in one step, or it speaks again: news */
+		entry->renewed = true;
+		entry->told_from = c->messages;
+	}
 	set_left(e, entry, false);
-	if (a->number != entry->joined || (entry->answered && speaks_again(e, entry, a)))
+	if (next || speaks)
 		count_anew(e, entry, a);
 	else
 		follow_level(e, entry, a);
@@ -106,7 +112,7 @@ static void follow_remembered(struct engine *e, struct casefile *c, struct case_
 	count_anew(e, entry, a);
 	entry->in = true;
 	entry->left = entry->renewed = false;
-	entry->n_told = 0;
+	entry->n_told = entry->told_from = 0;
 }
 
 void follow_alerts(struct engine *e, struct casefile *c)
@@ -119,7 +125,7 @@ void follow_alerts(struct engine *e, struct casefile *c)
 		bool wanted = a && is_active(a) && is_addressed(e, a->is, c);
 		bool forgotten = !entry.in && a && is_active(a) && !wanted;
 		if (entry.in && wanted)
-			follow_in_case(e, &entry, a);
+			follow_in_case(e, c, &entry, a);
 		else if (entry.in)
 			set_left(e, &entry, true);
 		else if (wanted)

@@ -254,8 +254,10 @@ static void forget_members(struct subject *s, uint32_t list, const struct origin
 	for (uint32_t i = 0; i < m->n; i++) {
 		struct member row = m->rows[i];
 		bool any = newer(s, row.presence, end);
-		if (!any)
+		if (!any) {
 			row.presence = 0;
+			row.present = false;
+		}
 		for (size_t j = 0; j < s->watch->lists[list].n_fields; j++) {
 			if (newer(s, row.fields[j].origin, end))
 				any = true;

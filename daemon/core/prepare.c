@@ -174,14 +174,9 @@ static bool to_field(const struct engine *e, const struct field *f, struct cel_v
 static bool misfit(struct err *why, const struct assignment *a, const struct event_type *type, const struct field *f,
 		   struct cel_value v)
 {
-	char found[160];
-	const char *kind = v.kind == CEL_STRING && f->type == FIELD_DATE   ? "a string that is no date"
-			   : v.kind == CEL_STRING && f->type == FIELD_ENUM ? "another string"
-									   : kind_name(v);
-	if (v.kind == CEL_ERROR && v.problem)
-		snprintf(found, sizeof found, "an error (%s)", v.problem->text);
-	else
-		snprintf(found, sizeof found, "%s", kind);
+	const char *found = v.kind == CEL_STRING && f->type == FIELD_DATE   ? "a string that is no date"
+			    : v.kind == CEL_STRING && f->type == FIELD_ENUM ? "another string"
+									    : kind_name(v);
 	if (f->type != FIELD_ENUM)
 		return wrong(why, a, type, found, type_name(f));
 	char expected[256] = "one of";

@@ -44,6 +44,8 @@ struct engine {
 	const struct member *each; /* the member that a rule judges */
 	uint32_t each_list;
 
+	uint32_t answering; /* the case that this step's event answers, by its place in s->cases, + 1 */
+
 	/* rules to evaluate in this step */
 	uint32_t *marked; /* by rule: generation */
 	uint32_t *queue, n_queue;
@@ -116,8 +118,8 @@ void apply_answer(struct engine *e, const struct event *event);
 void follow_alerts(struct engine *e, struct casefile *c); /* the entries follow their alerts */
 void join_alerts(struct engine *e);                       /* active alerts join the cases of their rules' units */
 bool is_moved(struct engine *e, const struct casefile *c, const struct case_alert *entry);
-uint32_t case_level(const struct casefile *c); /* its highest alert's */
 int32_t deadline(const struct engine *e, const struct rule *rule, uint32_t level);
+void pass_deadlines(struct engine *e); /* before anything moves: what is missed by now */
 void update_cases(struct engine *e);
 void close_cases(struct engine *e, const char *reason); /* case.closed for each open one; every alert is over */
 int64_t case_due(struct engine *e, const struct casefile *c);

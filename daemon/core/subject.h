@@ -68,6 +68,7 @@ struct case_alert {
 	int32_t due;                /* day; DAY_NEVER: none */
 	struct told told[MAX_TOLD]; /* oldest first */
 	uint32_t n_told;
+	uint32_t told_from;   /* an answer covers what later messages told: earlier ones told of the alert before it */
 	uint32_t answered;    /* answered level + 1; 0: unanswered */
 	uint32_t answered_in; /* number of that case; 0: at another unit, before a move */
 	int64_t until;        /* of the answer; TIME_NEVER: none */

@@ -36,14 +36,16 @@ void write_printf(struct buffer *b, const char *format, ...)
 	va_list args, again;
 	va_start(args, format);
 	va_copy(again, args);
-	int n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (n > 0) {
+	reserve(b, 64); /* enough as a rule */
+	size_t room = b->cap - b->len;
+	int n = vsnprintf(b->data + b->len, room, format, args);
+	if (n > 0 && (size_t)n >= room) {
 		reserve(b, (size_t)n + 1);
-		vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
-		b->len += (size_t)n;
+		n = vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
 	}
+	b->len += n > 0 ? (size_t)n : 0;
 	va_end(again);
+	va_end(args);
 }
 
 static void comma(struct buffer *b)

@@ -2,7 +2,7 @@
  *
  *   u8 version, i64 due, u64 ruleset, flags, recheck, since, ended     fixed and varint numbers, little-endian
  *   sources (texts), origins (source, id, key, time, at - time)        the events that values came from
- *   facts (field_id, value, origin), lists (field ids once, then rows), contributions
+ *   facts (ids, one row), lists (ids once, then rows), contributions
  *   alerts, cases                                                      levels by name
  *
  * Numbers are varints (zigzag where signed).  Texts are a length and bytes.  Counts are checked against what is left
@@ -74,12 +74,32 @@ static void put_signed(struct buffer *b, int64_t v)
 	put(b, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
 }
 
-static void put_text(struct buffer *b, struct str s)
+/* Texts are short: two overlapping words do for most. */
+static inline void put_text(struct buffer *b, struct str s)
 {
+	uint64_t head, tail;
 	put(b, s.len);
-	if (s.len)
-		memcpy(room(b, s.len), s.s, s.len);
+	char *p = room(b, s.len);
+	if (s.len >= 8 && s.len <= 16) {
+		memcpy(&head, s.s, 8);
+		memcpy(&tail, s.s + s.len - 8, 8);
+		memcpy(p, &head, 8);
+		memcpy(p + s.len - 8, &tail, 8);
+	} else if (s.len) {
+		memcpy(p, s.s, s.len);
+	}
 	b->len += s.len;
+}
+
+static void put_ids(struct buffer *b, const struct field *fields, size_t n)
+{
+	put(b, n);
+	char *p = room(b, n * 4);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t id = htole32(fields[i].id);
+		memcpy(p + 4 * i, &id, 4);
+	}
+	b->len += n * 4;
 }
 
 static void put_value(struct buffer *b, struct cel_value v, bool money)
@@ -182,43 +202,40 @@ static void put_known(struct buffer *b, const struct numbering *x, const struct 
 	put(b, x->number[k->origin]);
 }
 
+/* A row of fields: which are set, and those. */
+static void put_row(struct buffer *b, const struct numbering *x, const struct field *fields, const struct known *row,
+		    size_t n)
+{
+	for (size_t j = 0; j < n; j += 8) {
+		unsigned bits = 0;
+		for (size_t k = j; k < n && k < j + 8; k++)
+			bits |= (unsigned)(row[k].origin != 0) << (k - j);
+		put_byte(b, bits);
+	}
+	for (size_t j = 0; j < n; j++)
+		if (row[j].origin)
+			put_known(b, x, &row[j], fields[j].money);
+}
+
 static void put_facts(struct buffer *b, const struct numbering *x)
 {
-	const struct subject *s = x->s;
-	uint32_t n = 0;
-	for (size_t i = 0; i < s->watch->n_facts; i++)
-		n += s->facts[i].origin != 0;
-	put(b, n);
-	for (size_t i = 0; i < s->watch->n_facts; i++) {
-		if (!s->facts[i].origin)
-			continue;
-		put(b, s->watch->facts[i].id);
-		put_known(b, x, &s->facts[i], s->watch->facts[i].money);
-	}
+	const struct watch *w = x->s->watch;
+	put_ids(b, w->facts, w->n_facts);
+	put_row(b, x, w->facts, x->s->facts, w->n_facts);
 }
 
 static void put_members(struct buffer *b, const struct numbering *x, const struct member_list *l,
 			const struct members *m)
 {
 	put(b, l->id);
-	put(b, l->n_fields);
-	for (size_t i = 0; i < l->n_fields; i++)
-		put(b, l->fields[i].id);
+	put_ids(b, l->fields, l->n_fields);
 	put(b, m->n);
 	for (uint32_t i = 0; i < m->n; i++) {
 		const struct member *row = &m->rows[i];
 		put_text(b, row->key);
 		put(b, (uint64_t)x->number[row->presence] << 1 | row->present);
 		put_signed(b, row->since);
-		for (size_t j = 0; j < l->n_fields; j += 8) {
-			unsigned bits = 0;
-			for (size_t k = j; k < l->n_fields && k < j + 8; k++)
-				bits |= (unsigned)(row->fields[k].origin != 0) << (k - j);
-			put_byte(b, bits);
-		}
-		for (size_t j = 0; j < l->n_fields; j++)
-			if (row->fields[j].origin)
-				put_known(b, x, &row->fields[j], l->fields[j].money);
+		put_row(b, x, l->fields, row->fields, l->n_fields);
 	}
 }
 
@@ -313,6 +330,7 @@ static void put_case_alert(struct buffer *b, const struct ruleset *r, const stru
 	put_level(b, r, a->level);
 	put_signed(b, a->due);
 	put(b, a->n_told);
+	put(b, a->told_from);
 	for (uint32_t i = 0; i < a->n_told; i++) {
 		put(b, a->told[i].message);
 		put_level(b, r, a->told[i].level);

@@ -2,6 +2,9 @@
 #ifndef CODEC_FORMAT_H
 #define CODEC_FORMAT_H
 enum { VERSION = 1, HEADER = 17 };
+/* Fields of facts and members: how many there are and their ids (4 bytes each), then for each row a bit for each field
+ * that is set and the values of those. */
+enum { MOST_FIELDS = MAX_INPUTS };
 enum { FLAG_EXISTS = 1, FLAG_ENDED = 2 };
 enum { CASE_OPEN = 1, CASE_MISSED = 2, CASE_RESTING = 4, CASE_ANSWERED = 8, CASE_ESCALATED_BEFORE = 16 };
 enum { ENTRY_IN = 1, ENTRY_LEFT = 2, ENTRY_ANSWERED = 4, ENTRY_UNTIL = 8, ENTRY_RENEWED = 16 };

@@ -193,52 +193,65 @@ static void read_origins(struct reader *x)
 	}
 }
 
-/* The index of the field with this id; looks first where it stood last time. */
-static int field_index(const struct field *fields, size_t n, uint64_t id, size_t guess)
+/* Fields as they were stored: where each is now; -1: there is none any more. */
+struct stored_fields {
+	uint32_t n;
+	bool same; /* as they are now: index isn't filled */
+	int16_t index[MOST_FIELDS];
+};
+
+static int field_index(const struct field *fields, size_t n, uint32_t id)
 {
-	if (guess < n && fields[guess].id == id)
-		return (int)guess;
 	for (size_t i = 0; i < n; i++)
 		if (fields[i].id == id)
 			return (int)i;
 	return -1;
 }
 
-static void read_facts(struct reader *x)
+static uint32_t id_at(const unsigned char *p)
 {
-	const struct watch *w = x->s->watch;
-	x->part = "facts";
-	uint32_t n = get_count(x, 3);
-	size_t guess = 0;
-	for (uint32_t i = 0; i < n && !x->broken; i++) {
-		uint64_t id = get(x);
-		while (guess < w->n_facts && w->facts[guess].id != id)
-			guess++;
-		int f = field_index(w->facts, w->n_facts, id, guess);
-		if (guess == w->n_facts)
-			guess = 0;
-		get_known(x, f < 0 ? NULL : &w->facts[f], f < 0 ? NULL : &x->s->facts[f]);
+	uint32_t id;
+	memcpy(&id, p, 4);
+	return le32toh(id);
+}
+
+static void read_ids(struct reader *x, const struct field *fields, size_t n, struct stored_fields *out)
+{
+	out->n = get_count(x, 4);
+	if (out->n > MOST_FIELDS)
+		fail(x);
+	if (x->broken)
+		out->n = 0;
+	const unsigned char *p = x->p;
+	out->same = out->n == n;
+	for (uint32_t i = 0; i < out->n && out->same; i++)
+		out->same = id_at(p + 4 * (size_t)i) == fields[i].id;
+	for (uint32_t i = 0; i < out->n && !out->same; i++)
+		out->index[i] = (int16_t)field_index(fields, n, id_at(p + 4 * (size_t)i));
+	x->p += 4 * (size_t)out->n;
+}
+
+static void read_fields(struct reader *x, const struct field *fields, const struct stored_fields *stored,
+			struct known *row)
+{
+	unsigned char set[MOST_FIELDS / 8];
+	for (uint32_t j = 0; j < stored->n; j += 8)
+		set[j / 8] = (unsigned char)get_byte(x);
+	for (uint32_t j = 0; j < stored->n && !x->broken; j++) {
+		if (!(set[j / 8] >> (j % 8) & 1))
+			continue;
+		int i = stored->same ? (int)j : stored->index[j];
+		get_known(x, i < 0 ? NULL : &fields[i], i < 0 ? NULL : &row[i]);
 	}
 }
 
-static void read_row(struct reader *x, const struct member_list *l, const int *index, uint32_t n_fields,
-		     struct member *row)
+static void read_facts(struct reader *x)
 {
-	unsigned char set[32];
-	row->key = get_text(x);
-	uint64_t presence = get(x);
-	row->presence = get_origin(x, presence >> 1);
-	row->present = presence & 1;
-	row->since = get_signed(x);
-	row->fields = ARENA_ARRAY(x->arena, struct known, l ? l->n_fields : 0);
-	for (uint32_t j = 0; j < n_fields; j += 8)
-		set[j / 8] = (unsigned char)get_byte(x);
-	for (uint32_t j = 0; j < n_fields && !x->broken; j++) {
-		if (!(set[j / 8] >> (j % 8) & 1))
-			continue;
-		bool known = l && index[j] >= 0;
-		get_known(x, known ? &l->fields[index[j]] : NULL, known ? &row->fields[index[j]] : NULL);
-	}
+	const struct watch *w = x->s->watch;
+	struct stored_fields stored;
+	x->part = "facts";
+	read_ids(x, w->facts, w->n_facts, &stored);
+	read_fields(x, w->facts, &stored, x->s->facts);
 }
 
 static void read_list(struct reader *x)
@@ -246,24 +259,25 @@ static void read_list(struct reader *x)
 	const struct watch *w = x->s->watch;
 	uint64_t id = get(x);
 	size_t list = 0;
-	int index[256];
+	struct stored_fields stored;
 	while (list < w->n_lists && w->lists[list].id != id)
 		list++;
-	const struct member_list *l = list < w->n_lists ? &w->lists[list] : NULL;
-	uint32_t n_fields = get_count(x, 1);
-	if (n_fields > 256) {
-		fail(x);
-		return;
-	}
-	for (uint32_t i = 0; i < n_fields; i++) {
-		uint64_t field = get(x);
-		index[i] = l ? field_index(l->fields, l->n_fields, field, i) : -1;
-	}
+	const struct member_list none = {0}, *l = list < w->n_lists ? &w->lists[list] : &none;
+	read_ids(x, l->fields, l->n_fields, &stored);
 	uint32_t n = get_count(x, 3);
 	struct members m = {.rows = ARENA_ARRAY(x->arena, struct member, n + 1), .n = n, .cap = n + 1};
-	for (uint32_t i = 0; i < n && !x->broken; i++)
-		read_row(x, l, index, n_fields, &m.rows[i]);
-	if (l && !x->broken)
+	struct known *fields = ARENA_ARRAY(x->arena, struct known, l->n_fields * n + 1);
+	for (uint32_t i = 0; i < n && !x->broken; i++) {
+		struct member *row = &m.rows[i];
+		row->key = get_text(x);
+		uint64_t presence = get(x);
+		row->presence = get_origin(x, presence >> 1);
+		row->present = presence & 1;
+		row->since = get_signed(x);
+		row->fields = fields + i * l->n_fields;
+		read_fields(x, l->fields, &stored, row->fields);
+	}
+	if (l != &none && !x->broken)
 		x->s->lists[list] = m;
 }
 
@@ -393,6 +407,7 @@ static void read_case_alert(struct reader *x, struct case_alert *a)
 	a->level = get_level_or_lowest(x);
 	a->due = get_day(x);
 	uint32_t n_told = get_count(x, 2);
+	a->told_from = (uint32_t)get(x);
 	if (n_told > MAX_TOLD)
 		fail(x);
 	for (; a->n_told < n_told && !x->broken; a->n_told++) {

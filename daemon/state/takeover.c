@@ -151,6 +151,8 @@ static int by_key_then_age(const void *a, const void *b)
 static void keep_newest(struct takeover_replay *r, int64_t *dues)
 {
 	uint32_t kept = 0;
+	if (r->n == 0)
+		return; /* qsort takes no NULL */
 	for (uint32_t i = 0; i < r->n; i++) {
 		dues[i] = r->changes[i].due;
 		r->changes[i].due = i;

@@ -17,11 +17,6 @@ struct str str_of(const char *terminated)
 	return (struct str){terminated ? terminated : "", terminated ? (uint32_t)strlen(terminated) : 0};
 }
 
-int str_equal(struct str a, struct str b)
-{
-	return a.len == b.len && (a.s == b.s || a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
-}
-
 int str_compare(struct str a, struct str b)
 {
 	uint32_t n = a.len < b.len ? a.len : b.len;

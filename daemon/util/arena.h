@@ -12,7 +12,21 @@ struct str {
 };
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 struct str str_of(const char *terminated); /* NULL: empty */
-int str_equal(struct str a, struct str b);
+static inline int str_equal(struct str a, struct str b)
+{
+	uint64_t x, y;
+	if (a.len != b.len)
+		return 0;
+	if (a.s == b.s || a.len == 0)
+		return 1;
+	if (a.len >= 8) { /* names that differ mostly differ at their ends */
+		__builtin_memcpy(&x, a.s + a.len - 8, 8);
+		__builtin_memcpy(&y, b.s + b.len - 8, 8);
+		if (x != y)
+			return 0;
+	}
+	return __builtin_memcmp(a.s, b.s, a.len) == 0;
+}
 int str_compare(struct str a, struct str b); /* by bytes, as memcmp; a prefix is smaller */
 
 struct arena_block;
@@ -46,15 +60,15 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args);
 
 #define ARENA_ARRAY(arena, type, n) ((type *)arena_zero((arena), sizeof(type) * (size_t)(n)))
 /* Makes room for one more element in an arena array of n elements whose capacity is cap. */
-#define ARENA_PUSH_ROOM(arena, array, n, cap)                                                                          \
-	do {                                                                                                           \
-		if ((n) == (cap)) {                                                                                    \
-			size_t more_ = (cap) ? (size_t)(cap) * 2 : 4;                                                  \
-			void *wider_ = arena_zero((arena), sizeof *(array) * more_);                                   \
-			if (n)                                                                                         \
-				__builtin_memcpy(wider_, (array), sizeof *(array) * (size_t)(n));                      \
-			(array) = wider_;                                                                              \
-			(cap) = (__typeof__(cap))more_;                                                                \
-		}                                                                                                      \
+#define ARENA_PUSH_ROOM(arena, array, n, cap)                                                     \
+	do {                                                                                      \
+		if ((n) == (cap)) {                                                               \
+			size_t more_ = (cap) ? (size_t)(cap)*2 : 4;                               \
+			void *wider_ = arena_zero((arena), sizeof *(array)*more_);                \
+			if (n)                                                                    \
+				__builtin_memcpy(wider_, (array), sizeof *(array) * (size_t)(n)); \
+			(array) = wider_;                                                         \
+			(cap) = (__typeof__(cap))more_;                                           \
+		}                                                                                 \
 	} while (0)
 #endif

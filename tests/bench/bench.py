@@ -113,7 +113,7 @@ def watch(daemon, events):
             first, cpu_first, events_first = now, cpu(daemon.pid), done
         if now - began > 1800:
             raise RuntimeError("no end: " + daemon.get("/-/healthy")[1])
-        time.sleep(0.05)
+        time.sleep(0.1)
     seconds, share = now - first, 1e6 / max(done - events_first, 1)
     user, system, _ = cpu(daemon.pid)
     commits = sums(metrics, "shouwang_commit_seconds_count")
@@ -159,7 +159,7 @@ def one_run(number, folder, environment, events):
             measured.update(redis_states(redis))
             daemon.stop()
         if daemon.child.returncode != 0:
-            raise RuntimeError("shouwangd failed:\n" + daemon.log()[-3000:])
+            raise RuntimeError(f"shouwangd ended with {daemon.child.returncode}:\n" + daemon.log()[-3000:])
         return measured
 
 

@@ -172,14 +172,14 @@ class Stage:
 
     def wait_committed(self, n, seconds=60):
         """Until some daemon has committed n events since it started."""
-        wait_until(f"{n} events committed", seconds,
-                   lambda: [d.must_run() for d in self.running()] and
-                   sum(d.total("shouwang_events_total") for d in self.running()) >= n)
+        def done():
+            expect(self.running(), "no daemon runs any more\n" + self.logs())
+            return sum(d.total("shouwang_events_total") for d in self.running()) >= n
+        wait_until(f"{n} events committed", seconds, done)
 
     def wait_all(self, seconds=90):
         def done():
-            for d in self.running():
-                d.must_run()
+            expect(self.running(), "no daemon runs any more\n" + self.logs())
             return self.positions() >= self.published
         end = time.monotonic() + seconds
         while not done():

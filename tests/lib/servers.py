@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -172,13 +173,13 @@ def fetch_kafka():
         raise Unavailable("Kafka's jars are not in the cache and Maven is not installed")
     os.makedirs(KAFKA_CACHE, exist_ok=True)
     partial = os.path.join(KAFKA_CACHE, f"lib.{os.getpid()}")
-    got = subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "kafka-pom.xml"), "dependency:copy-dependencies",
+    got = subprocess.run(["mvn", "-q", "-B", "-Dstyle.color=never", "-f", os.path.join(HERE, "kafka-pom.xml"), "dependency:copy-dependencies",
                           "-DoutputDirectory=" + partial, "-Dmdep.overIfNewer=true"],
                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     if got.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
         first = next((line for line in got.stdout.splitlines() if "ERROR" in line), "no reason given")
-        raise Unavailable("Kafka's jars can't be fetched: " + first[:300])
+        raise Unavailable("Kafka's jars can't be fetched: " + first.strip().split(" -> ")[0][:200])
     try:
         os.rename(partial, lib)
     except OSError:  # another run was faster
@@ -286,22 +287,25 @@ class Daemon(Process):
             os.unlink(self.notify_path)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.notify_path)
-        self.notify.setblocking(False)
         self.told = []
+        threading.Thread(target=self.take_in, args=(self.notify, self.told), daemon=True).start()
         self.environment["NOTIFY_SOCKET"] = self.notify_path
         self.spawn([self.program, "--config", self.config, "--foreground", *words], env=self.environment)
         if ready:
             self.wait_told("READY", "1")
         return self
 
-    def listen(self):
-        """Takes in what it has told since."""
+    @staticmethod
+    def take_in(notify, told):
+        """Reads what it tells as it comes: who isn't listened to waits."""
         while True:
-            try:
-                message = self.notify.recv(8192).decode()
-            except BlockingIOError:
-                return self.told
-            self.told.append(dict(line.split("=", 1) for line in message.splitlines() if "=" in line))
+            message = notify.recv(8192).decode()
+            told.append(dict(line.split("=", 1) for line in message.splitlines() if "=" in line))
+
+    def listen(self):
+        """What it has told so far."""
+        time.sleep(0.01)
+        return list(self.told)
 
     def count_told(self, key, value):
         return sum(message.get(key) == value for message in self.listen())
