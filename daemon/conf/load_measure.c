@@ -124,15 +124,11 @@ struct formula {
 	bool circular;
 };
 
-/* In the unit that is declared for it, else in the one that its expression is counted in. */
-static const struct cel_type *formula_type(struct loader *l, struct watch *w, const struct derived *d,
-					   const struct node *unit)
+/* In the unit that is declared for it (income_year / heads may be yuan/year), else in the one that its expression is
+ * counted in. */
+static const struct cel_type *formula_type(const struct watch *w, const struct derived *d)
 {
 	const struct cel_type *type = d->program ? cel_program_type(d->program) : cel_type_dyn(w->env);
-	const char *counted = cel_type_unit(type);
-	if (d->unit && counted && strcmp(d->unit, counted) != 0)
-		FAULT(l, unit, "`unit` is `%s`, but the expression is counted in %s; expected the same unit", d->unit,
-		      counted);
 	return cel_type_with_unit(w->env, type, d->unit);
 }
 
@@ -153,7 +149,7 @@ static void load_formula(struct loader *l, struct watch *w, const struct formula
 	if (f->value && !f->circular)
 		d->program = compile_expression(l, w->env, f->value, unit ? KINDS_NUMBER : KINDS_ANY,
 						"a number, since it has a unit");
-	declare_name(l, w, d->name, formula_type(l, w, d, unit), NAME_DERIVED, (uint32_t)w->n_derived++);
+	declare_name(l, w, d->name, formula_type(w, d), NAME_DERIVED, (uint32_t)w->n_derived++);
 }
 
 /* Depth first: what a formula reads is loaded before it. */
