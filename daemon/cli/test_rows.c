@@ -5,7 +5,7 @@
 static void add(struct test_run *run, struct got_row *row, const char *key, const char *text)
 {
 	if (!row->fields)
-		row->fields = ARENA_ARRAY(&run->scratch, struct got_field, 16);
+		row->fields = ARENA_ARRAY(&run->scratch, struct got_field, 20);
 	row->fields[row->n_fields++] = (struct got_field){key, text ? text : ""};
 }
 
@@ -65,6 +65,14 @@ static void fill_alert(struct test_run *run, struct got_row *row, const struct a
 	}
 	if (a->state != ALERT_PENDING)
 		add(run, row, "since", instant_text(run, a->since));
+	if (a->is)
+		add(run, row, "summary",
+		    text_of(run,
+			    engine_summary(run->engine, &run->subject, a->is, a->member, run->now, &run->scratch)));
+	if (c && c->previous)
+		add(run, row, "previous",
+		    arena_printf(&run->scratch, "%s/%.*s/%.*s/%u", run->test->watch->name, (int)run->subject.key.len,
+				 run->subject.key.s, (int)c->unit.len, c->unit.s, c->previous));
 	add(run, row, "number", arena_printf(&run->scratch, "%u", a->number));
 	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
 	add_rule(run, row, a->is);
@@ -193,6 +201,8 @@ struct got_row *message_rows(struct test_run *run, size_t *n)
 		add(run, row, "region", text_of(run, m->region));
 		add(run, row, "topic", text_of(run, m->topic));
 		add(run, row, "opened", instant_text(run, m->opened));
+		add(run, row, "watch", m->watch->name);
+		add(run, row, "subject", text_of(run, m->subject));
 		struct got_row *alerts = add_list(run, row, "alerts", m->n_alerts);
 		for (size_t i = 0; i < m->n_alerts; i++)
 			fill_told(run, &alerts[i], &m->alerts[i]);

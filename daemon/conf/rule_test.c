@@ -7,10 +7,11 @@
 #include <string.h>
 
 /* What an alert, a message and an alert in a message may be compared by. */
-static const char *const alert_keys[] = {"rule", "version", "member", "level", "state", "unit",      "case",
-					 "due",  "since",   "number", "title", "basis", "assistance"};
-static const char *const message_keys[] = {"unit",   "type",  "case",   "previous", "level",      "due",
-					   "opened", "topic", "reason", "region",   "message_no", "alerts"};
+static const char *const alert_keys[] = {"rule",  "version", "member",     "level",   "state",
+					 "unit",  "case",    "due",        "since",   "number",
+					 "title", "basis",   "assistance", "summary", "previous"};
+static const char *const message_keys[] = {"unit",  "type",   "case",   "previous",   "level",  "due",   "opened",
+					   "topic", "reason", "region", "message_no", "alerts", "watch", "subject"};
 static const char *const told_keys[] = {"rule",       "version",  "member",  "level",     "state",
 					"since",      "title",    "basis",   "summary",   "values",
 					"thresholds", "evidence", "unknown", "assistance"};
@@ -27,7 +28,7 @@ static const struct {
 	{"rules", {NULL}},
 };
 static const char *const event_keys[] = {"time", "rejected"};
-static const char *const alert_states[] = {"pending", "open", "clearing"};
+static const char *const alert_states[] = {"pending", "open", "clearing", "over"};
 
 struct reader {
 	struct loader l;

@@ -31,6 +31,9 @@ bool engine_check(const struct engine *e, const struct subject *s, struct err *w
 
 /* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
+/* A rule's summary as its message would have it. */
+struct str engine_summary(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
+			  struct arena *out);
 /* The verdict of each level of a rule with its sub-expressions, as lines of text. */
 struct str engine_explain(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
 			  struct arena *out);
