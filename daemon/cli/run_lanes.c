@@ -143,22 +143,38 @@ static void deliver(struct run *r)
 	r->last_pending = &d->next;
 }
 
+static void emit_message(struct run *r, struct lane *lane, const struct message *m)
+{
+	r->n_messages++;
+	r->out.len = 0;
+	message_json(m, r->config.ruleset, (struct str){0}, &r->out);
+	print(r, lane);
+}
+
+static void emit_outcome(struct run *r, struct lane *lane, const struct outcome *o)
+{
+	r->n_outcomes++;
+	r->out.len = 0;
+	outcome_json(o, r->config.ruleset, (struct str){0}, &r->out);
+	if (r->fed)
+		deliver(r);
+	if (!r->only_messages)
+		print(r, lane);
+}
+
+/* What an event and the timers before it gave: by time, of one time the messages first. */
 static void emit(struct run *r, struct lane *lane)
 {
-	for (const struct message *m = r->fx.first; m; m = m->next) {
-		r->n_messages++;
-		r->out.len = 0;
-		message_json(m, r->config.ruleset, (struct str){0}, &r->out);
-		print(r, lane);
-	}
-	for (const struct outcome *o = r->fx.first_outcome; o; o = o->next) {
-		r->n_outcomes++;
-		r->out.len = 0;
-		outcome_json(o, r->config.ruleset, (struct str){0}, &r->out);
-		if (r->fed)
-			deliver(r);
-		if (!r->only_messages)
-			print(r, lane);
+	const struct message *m = r->fx.first;
+	const struct outcome *o = r->fx.first_outcome;
+	while (m || o) {
+		if (m && (!o || m->now <= o->now)) {
+			emit_message(r, lane, m);
+			m = m->next;
+		} else {
+			emit_outcome(r, lane, o);
+			o = o->next;
+		}
 	}
 	effects_init(&r->fx, &r->effects);
 }
