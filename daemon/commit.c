@@ -19,12 +19,31 @@ static void write_record(struct worker *w, struct turn *t)
 	outbox_state(w->outbox, &t->out, STR(PARTITION_RECORD_KEY), (struct str){b->data, (uint32_t)b->len});
 }
 
+/* A topic with {region} is one for each code that the unit names: a code that nobody has named may have none.  Its
+ * messages must not stop all others: they go to the rejects. */
+static void write_stray(struct worker *w, const struct message *m, const char *topic, struct str json)
+{
+	const char *reason =
+		arena_printf(&w->round,
+			     "message: found no topic %s for unit %.*s; name its code in the unit's `names` "
+			     "and run `shouwangctl topics`",
+			     topic, (int)m->unit.len, m->unit.s);
+	log_every(60, LOG_LEVEL_ERROR, "%s", reason);
+	outbox_reject(w->outbox,
+		      &(struct record){.topic = topic, .partition = -1, .offset = -1, .key = m->subject, .value = json},
+		      reason);
+}
+
 static void write_messages(struct worker *w, struct turn *t)
 {
 	size_t i = 0;
-	for (const struct message *m = t->messages; m; m = m->next)
-		outbox_message(w->outbox, arena_text(&w->round, m->topic.s, m->topic.len), m->subject,
-			       t->message_json[i++]);
+	for (const struct message *m = t->messages; m; m = m->next, i++) {
+		const char *topic = arena_text(&w->round, m->topic.s, m->topic.len);
+		if (outbox_has_topic(w->outbox, topic))
+			outbox_message(w->outbox, topic, m->subject, t->message_json[i]);
+		else
+			write_stray(w, m, topic, t->message_json[i]);
+	}
 }
 
 /* Keyed by the unit, whose partition the producer finds by the configured partitioner. */

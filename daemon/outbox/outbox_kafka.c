@@ -10,10 +10,13 @@
 #include <string.h>
 
 enum { TRANSACTION_MS = 15000, MAX_HANDLES = 256, RECORD_OVERHEAD = 512, DEFAULT_LIMIT = 1000000 };
+enum { METADATA_MS = 2000, MISSING_AGAIN_MS = 60000 };
 
 struct handle {
 	char name[250];
 	rd_kafka_topic_t *topic;
+	bool there;
+	int64_t again; /* ms, monotonic: it wasn't there; when to look again */
 };
 struct outbox {
 	const struct settings *settings;
@@ -158,19 +161,35 @@ static rd_kafka_topic_t *handle_of(struct outbox *o, const char *name)
 			abort();
 	}
 	struct handle *h = &o->handles[o->n_handles++];
+	*h = (struct handle){.topic = topic};
 	memcpy(h->name, name, strlen(name) + 1);
-	return h->topic = topic;
+	return topic;
+}
+
+bool outbox_has_topic(struct outbox *o, const char *name)
+{
+	const struct rd_kafka_metadata *m;
+	struct handle *h = NULL;
+	rd_kafka_topic_t *topic = handle_of(o, name);
+	for (size_t i = 0; topic && i < o->n_handles; i++)
+		if (o->handles[i].topic == topic)
+			h = &o->handles[i];
+	if (!h || h->there || clock_monotonic() < h->again)
+		return h && h->there;
+	h->again = clock_monotonic() + MISSING_AGAIN_MS;
+	if (rd_kafka_metadata(o->rk, 0, topic, &m, METADATA_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return h->there = true; /* not known: sending will tell */
+	rd_kafka_resp_err_t code = m->topic_cnt ? m->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
+	h->there = code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && code != RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+	rd_kafka_metadata_destroy(m);
+	return h->there;
 }
 
 /* The first record to a topic would otherwise wait up to a second for its leaders. */
 static void warm_up(struct outbox *o, const char *const *topics, size_t n)
 {
-	const struct rd_kafka_metadata *m;
-	for (size_t i = 0; i < n; i++) {
-		rd_kafka_topic_t *topic = handle_of(o, topics[i]);
-		if (topic && rd_kafka_metadata(o->rk, 0, topic, &m, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
-			rd_kafka_metadata_destroy(m);
-	}
+	for (size_t i = 0; i < n; i++)
+		outbox_has_topic(o, topics[i]);
 }
 
 bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n, int timeout_ms, struct err *why)

@@ -51,6 +51,9 @@ unsigned outbox_fenced(const struct outbox *o);
 size_t outbox_max_state(const struct outbox *o);
 size_t outbox_max_message(const struct outbox *o);
 
+/* Is there such a topic?  Asked once, where it isn't once a minute; where nobody answers, true. */
+bool outbox_has_topic(struct outbox *o, const char *name);
+
 bool outbox_begin(struct outbox *o, struct err *why);
 void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, struct str value);
 void outbox_message(struct outbox *o, const char *topic, struct str key, struct str value);

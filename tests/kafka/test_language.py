@@ -265,6 +265,22 @@ def what_comes_out_with_feedback_is_what_the_engine_alone_gives():
         test_kafka.stop(d)
 
 
+def a_code_without_a_topic_stops_nobody():
+    with language() as s:
+        d = s.daemon().start()
+        at = "2026-01-05T12:00:00+08:00"
+        for home, region in (("h-1", "360704199"), ("h-2", "360704102")):
+            s.post(s.events, s.event("cn.profile", home, at, {"region": region}), s.settled(home, at, 200))
+        s.settle(d)
+        equal(sorted(m["data"]["case"] for m in s.told()), ["household/h-1/social/1", "household/h-2/social/1",
+                                                           "household/h-2/township/360704102/1"], "told")
+        reject, = s.rejects()
+        has(reject["headers"]["reason"], "found no topic alerts.township.360704199")
+        equal(json.loads(reject["value"])["data"]["case"], "household/h-1/township/360704199/1", "its message is kept")
+        has(d.log(), "found no topic alerts.township.360704199")
+        test_kafka.stop(d)
+
+
 # --- misplaced events
 
 def misplaced(s, n, time):
