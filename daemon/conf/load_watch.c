@@ -305,6 +305,27 @@ static void declare_common(struct loader *l, struct watch *w)
 	declare_name(l, w, "since", cel_type_timestamp(w->env), NAME_SINCE, 0);
 }
 
+/* A watch may read the outcomes; the daemon's other topics are its own.  Each record is read for one watch. */
+static void check_topic(struct loader *l, const struct node *n, const struct watch *w)
+{
+	const struct settings *s = l->settings;
+	const char *own[] = {s->topics.feedback, s->topics.rejects, s->topics.forward, s->topics.state};
+	for (size_t i = 0; i < COUNT(own); i++)
+		if (own[i] && strcmp(own[i], w->topic) == 0)
+			FAULT(l, n,
+			      "`%s` is one of the daemon's own topics; expected a topic of the watch's own, or `%s`",
+			      w->topic, s->topics.outcomes);
+	for (uint32_t i = 0; i < w->index; i++) {
+		const struct watch *other = l->r->watches[i];
+		if (other->topic && strcmp(other->topic, w->topic) == 0)
+			faults_warn(l->faults, keep_place(l, n),
+				    "the watch `%s` reads `%s` already: the daemon gives this one nothing of it; "
+				    "expected a "
+				    "topic of its own",
+				    other->name, w->topic);
+	}
+}
+
 static void load_watch(struct loader *l, const struct node *root, struct watch *w)
 {
 	static const char *const keys[] = {"watch",   "title",    "topic",   "region", "facts",
@@ -315,6 +336,8 @@ static void load_watch(struct loader *l, const struct node *root, struct watch *
 	const struct node *topic = read_needed(l, root, "the watch", "topic"), *subject = node_get(root, "subject");
 	w->topic = topic ? read_topic(l, topic, false) : NULL;
 	w->fed_by_outcomes = w->topic && strcmp(w->topic, l->settings->topics.outcomes) == 0;
+	if (w->topic)
+		check_topic(l, topic, w);
 	load_facts(l, w, node_get(root, "facts"));
 	load_lists(l, w, node_get(root, "members"));
 	load_measures(l, w, node_get(root, "measures"));
