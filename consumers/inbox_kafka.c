@@ -225,7 +225,7 @@ enum inbox_news inbox_poll(struct inbox *in, int timeout_ms, struct arena *a, st
 
 bool inbox_has(const struct inbox *in, uint32_t topic, int32_t partition)
 {
-	return in->assigned &&
+	return in->assigned && topic < in->n_topics &&
 	       rd_kafka_topic_partition_list_find(in->assigned, in->topics[topic].name, partition) != NULL;
 }
 
@@ -270,8 +270,8 @@ bool inbox_read(struct inbox *in, const struct inbox_place *list, size_t n, stru
 int64_t inbox_high(const struct inbox *in, uint32_t topic, int32_t partition)
 {
 	int64_t low, high;
-	if (rd_kafka_get_watermark_offsets(in->rk, in->topics[topic].name, partition, &low, &high) !=
-	    RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (topic >= in->n_topics || rd_kafka_get_watermark_offsets(in->rk, in->topics[topic].name, partition, &low,
+								    &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return -1;
 	return high < 0 ? -1 : high;
 }

@@ -115,6 +115,8 @@ void partitions_reassigned(struct worker *w)
 	int32_t last = w->inbox ? inbox_last_partition(w->inbox) : -1;
 	size_t n = 0;
 	w->reading = false;
+	if (last >= w->found.partitions)
+		w->checked = false; /* there are more than before */
 	widen(w, (size_t)(last + 1));
 	for (size_t i = 0; i < w->n_partitions; i++)
 		collect_drop(w, &w->partitions[i]); /* also puts the queues' ends right after widen */

@@ -271,6 +271,14 @@ static void use_rules(struct worker *w, struct ruleset *rules)
 	name_rule_series(w);
 }
 
+static bool reads_same_topics(const struct worker *w, const struct ruleset *rules)
+{
+	bool same = w->n_topics == rules->n_watches;
+	for (size_t i = 0; same && i < w->n_topics; i++)
+		same = strcmp(w->topics[i].name, rules->watches[i]->topic) == 0;
+	return same;
+}
+
 static void take_new_rules(struct worker *w)
 {
 	if (!atomic_load(&w->renew))
@@ -280,9 +288,11 @@ static void take_new_rules(struct worker *w)
 	w->next_rules = NULL;
 	atomic_store(&w->renew, false);
 	pthread_mutex_unlock(&w->lock);
+	bool same = reads_same_topics(w, rules);
 	use_rules(w, rules);
 	partitions_forget(w);
-	w->checked = w->subscribed = false; /* other topics, perhaps */
+	w->checked = false;
+	w->subscribed = w->subscribed && same;
 	log_info("worker %" PRId32 ": works by new rules, %016" PRIx64, w->number, rules->fingerprint);
 }
 

@@ -23,7 +23,7 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 /* Asks for a clean end: the running transaction is completed, partitions are given back.  Returns at once; call it for
  * all workers before stopping each. */
 void worker_end(struct worker *w);
-/* Waits for the end (at most some 20 s while servers are away) and frees the worker. */
+/* Waits for the end (while servers are away, until their calls time out: a minute at most) and frees the worker. */
 void worker_stop(struct worker *w);
 /* New rules, swapped in between two batches; holds a reference of its own.  Returns at once.  Watches with other topics
  * change the subscription. */

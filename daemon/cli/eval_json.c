@@ -1,12 +1,13 @@
 /* eval_json.c: the variables from the input's `let`, the evaluation, and its result as JSON. */
 #include "eval_json.h"
 #include "../core/cel.h"
-#include "../core/ruleset.h"
+#include "../core/engine.h"
 #include "../util/arena.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { MAX_DEPTH = 250, MAX_VALUES = 250000 }; /* of one answer: what is shared inside a value is written out */
 
@@ -17,6 +18,7 @@ struct zone {
 };
 struct evaluator {
 	bool rules;
+	struct engine *engine; /* with rules: what the functions of time ask for the day, the zone and the calendar */
 	struct zone *zones;
 	struct arena arena; /* of one evaluation */
 	size_t n_values;    /* written of its answer */
@@ -76,6 +78,26 @@ static const struct cel_zone *find_zone(void *ctx, const char *name, size_t len)
 	return z->zone;
 }
 
+/* An engine without rules: local days in SHOUWANG_TIMEZONE, weekends off, now by the wall clock. */
+static struct engine *new_engine(struct evaluator *e)
+{
+	const char *name = getenv("SHOUWANG_TIMEZONE");
+	if (!name || !*name)
+		name = "Asia/Shanghai";
+	const struct cel_zone *zone = find_zone(e, name, strlen(name));
+	if (!zone)
+		return NULL;
+	struct ruleset *r = ruleset_new();
+	r->zone = zone;
+	r->calendar = calendar_new(&r->arena, "weekends", NULL, 0, NULL, 0, 0, -1);
+	struct engine *engine = engine_new(r);
+	ruleset_release(r);
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	engine_set_now(engine, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	return engine;
+}
+
 struct evaluator *evaluator_new(bool rules)
 {
 	struct evaluator *e = calloc(1, sizeof *e);
@@ -89,7 +111,9 @@ struct evaluator *evaluator_new(bool rules)
 		e->as_text = cel_compile(e->printer, "string(v)", SIZE_MAX, NULL, NULL);
 		e->as_base64 = cel_compile(e->printer, "base64.encode(v)", SIZE_MAX, NULL, NULL);
 	}
-	if (e->as_text && e->as_base64)
+	if (rules)
+		e->engine = new_engine(e);
+	if (e->as_text && e->as_base64 && (e->engine || !rules))
 		return e;
 	evaluator_free(e);
 	return NULL;
@@ -99,6 +123,7 @@ void evaluator_free(struct evaluator *e)
 {
 	if (!e)
 		return;
+	engine_free(e->engine);
 	for (struct zone *z = e->zones, *next; z; z = next) {
 		next = z->next;
 		free(z->name);
@@ -121,7 +146,7 @@ static void *from_arena(void *ctx, size_t size)
 static struct cel_value evaluate(struct evaluator *e, const struct cel_program *program, const struct cel_value *values)
 {
 	const struct cel_heap heap = {from_arena, &e->arena};
-	return cel_eval(program, &(struct cel_activation){.heap = &heap, .values = values});
+	return cel_eval(program, &(struct cel_activation){.heap = &heap, .values = values, .ctx = e->engine});
 }
 
 static json_t *text_json(const char *s, size_t len)

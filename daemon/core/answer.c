@@ -125,6 +125,7 @@ void apply_answer(struct engine *e, const struct event *event)
 	e->answering = (uint32_t)(c - e->s->cases) + 1;
 	c->result = answer->kind;
 	c->answered_at = answer->at;
+	c->answered_due = c->due;
 	for (uint32_t i = 0; i < c->n_alerts; i++) {
 		struct case_alert *entry = &c->alerts[i];
 		uint32_t told = told_by(entry, answer->message_no);

@@ -37,7 +37,6 @@ static void mark_told(struct casefile *c)
 		struct case_alert *a = &c->alerts[i];
 		if (a->in && a->left && !a->answered)
 			continue;
-		a->renewed = false;
 		if (a->in && a->left) { /* answered, told that it left: remembered, since it may come again */
 			a->in = a->left = false;
 			a->n_told = 0;
@@ -46,6 +45,7 @@ static void mark_told(struct casefile *c)
 				memmove(a->told, a->told + 1, --a->n_told * sizeof *a->told);
 			a->told[a->n_told++] = (struct told){c->messages, a->level};
 		}
+		a->renewed = false;
 		c->alerts[kept++] = *a;
 	}
 	c->n_alerts = kept;
@@ -126,18 +126,21 @@ static void settle_due(struct engine *e, struct casefile *c)
 	c->escalate = escalation(e, c);
 }
 
+static void pass_deadline(struct engine *e, struct casefile *c)
+{
+	if (c->missed || c->resting || c->due == DAY_NEVER || c->due >= e->today || c->messages == 0)
+		return;
+	c->missed = true;
+	e->s->changed = true;
+	send_outcome(e, c, "missed", ON_TIME_NO, false);
+}
+
 /* "The case is missed when the due day ends": judged by the case as it stood then, before this step moves anything. */
 void pass_deadlines(struct engine *e)
 {
-	for (uint32_t i = 0; i < e->s->n_cases; i++) {
-		struct casefile *c = &e->s->cases[i];
-		if (!c->open || c->missed || c->resting || c->due == DAY_NEVER || c->due >= e->today ||
-		    c->messages == 0)
-			continue;
-		c->missed = true;
-		e->s->changed = true;
-		send_outcome(e, c, "missed", ON_TIME_NO, false);
-	}
+	for (uint32_t i = 0; i < e->s->n_cases; i++)
+		if (e->s->cases[i].open)
+			pass_deadline(e, &e->s->cases[i]);
 }
 
 static void pass_reminder(struct engine *e, struct casefile *c)
@@ -281,9 +284,9 @@ static bool all_orphans(struct engine *e, const struct casefile *c)
 /* "on_time (the answer's time against `due`; absent where it cleared in time or moved)" */
 static enum on_time answer_in_time(const struct engine *e, const struct casefile *c)
 {
-	if (c->due == DAY_NEVER)
+	if (c->answered_due == DAY_NEVER)
 		return ON_TIME_ABSENT;
-	return day_of(e->ruleset->zone, c->answered_at) <= c->due ? ON_TIME_YES : ON_TIME_NO;
+	return day_of(e->ruleset->zone, c->answered_at) <= c->answered_due ? ON_TIME_YES : ON_TIME_NO;
 }
 
 static void end_case(struct engine *e, struct casefile *c)
@@ -339,6 +342,7 @@ static void update_case(struct engine *e, struct casefile *c)
 	}
 	settle_due(e, c);
 	tell_news(e, c);
+	pass_deadline(e, c); /* of a case whose first message waited longer than that */
 	pass_reminder(e, c);
 	pass_escalation(e, c);
 }

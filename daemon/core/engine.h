@@ -29,6 +29,8 @@ bool engine_subject(struct engine *e, const struct event *event, struct str *out
 /* Checks the invariants of a state (for tests and simulations); false: why says which is broken. */
 bool engine_check(const struct engine *e, const struct subject *s, struct err *why);
 
+/* Sets the time for functions of time that are evaluated with the engine as context but outside a step (`eval`). */
+void engine_set_now(struct engine *e, int64_t now);
 /* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
 /* A rule's summary as its message would have it. */

@@ -15,6 +15,13 @@ static void look(struct engine *e, struct subject *s, int64_t now)
 	forget_values(e);
 }
 
+void engine_set_now(struct engine *e, int64_t now)
+{
+	e->now = now;
+	e->today = day_of(e->ruleset->zone, now);
+	e->until = DAY_NEVER;
+}
+
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now)
 {
 	look(e, s, now);

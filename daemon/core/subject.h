@@ -97,6 +97,7 @@ struct casefile {
 	bool answered;        /* an answer was given: */
 	enum answer_kind result;
 	int64_t answered_at;
+	int32_t answered_due;  /* the case's due when the answer came */
 	int64_t heard[ANSWER_MEASURE_TAKEN + 1]; /* ms: acknowledged, confirmed, measure taken; 0: not */
 	uint64_t feedback; /* hash of the newest feedback's source and id: a repeat is passed over */
 	struct case_alert *alerts;

@@ -9,8 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRANSACTION_MS = 15000, MAX_HANDLES = 256, RECORD_OVERHEAD = 512, DEFAULT_LIMIT = 1000000 };
-enum { METADATA_MS = 2000, MISSING_AGAIN_MS = 60000 };
+enum {
+	TRANSACTION_MS = 15000,
+	FENCED_ROW_MS = 120000, /* two of one id take it from each other at each commit, which may be far apart */
+	RECORD_OVERHEAD = 512,
+	DEFAULT_LIMIT = 1000000,
+	METADATA_MS = 2000,
+	MISSING_AGAIN_MS = 60000,
+};
 
 struct handle {
 	char name[250];
@@ -30,7 +36,9 @@ struct outbox {
 	size_t unreported; /* records sent without a delivery report yet */
 	bool failed;       /* a record of this transaction; what: */
 	struct err failure;
-	unsigned fenced;
+	unsigned fenced; /* in a row; the newest at: */
+	int64_t fenced_at;
+	bool fenced_last; /* the newest replacement was for that */
 	int32_t state_bytes, batch_bytes;
 	struct kafka_trouble trouble;
 };
@@ -104,7 +112,7 @@ bool outbox_ready(const struct outbox *o)
 
 unsigned outbox_fenced(const struct outbox *o)
 {
-	return o->fenced;
+	return o->fenced_last ? o->fenced : 0;
 }
 
 size_t outbox_max_state(const struct outbox *o)
@@ -397,8 +405,12 @@ static bool is_fenced(rd_kafka_t *rk)
 
 static enum outbox_answer replace(struct outbox *o)
 {
-	if (is_fenced(o->rk))
-		o->fenced++;
+	int64_t now = clock_monotonic();
+	o->fenced_last = is_fenced(o->rk);
+	if (o->fenced_last) {
+		o->fenced = o->fenced && now - o->fenced_at < FENCED_ROW_MS ? o->fenced + 1 : 1;
+		o->fenced_at = now;
+	}
 	drop_producer(o);
 	return OUTBOX_REPLACE;
 }
@@ -459,7 +471,6 @@ static enum outbox_answer finish(struct outbox *o, struct err *why)
 		rd_kafka_error_destroy(e);
 	if (!e) {
 		o->open = false;
-		o->fenced = 0;
 		return OUTBOX_OK;
 	}
 	err_set(why, "committing: %s", rd_kafka_error_string(e));
@@ -467,16 +478,16 @@ static enum outbox_answer finish(struct outbox *o, struct err *why)
 	return replace(o);
 }
 
+/* The records first: while their partitions are being registered, the coordinator would turn the offsets away and they
+ * would be sent again. */
 enum outbox_answer outbox_commit(struct outbox *o, const struct outbox_offset *offsets, size_t n,
 				 const rd_kafka_consumer_group_metadata_t *metadata, struct err *why)
 {
-	if (o->failed)
-		return give_up(o, NULL, why);
-	rd_kafka_error_t *e = send_offsets(o, offsets, n, metadata);
-	if (e)
-		return give_up(o, e, why);
 	drain(o, TRANSACTION_MS, true);
 	if (!o->failed && o->unreported)
 		fail(o, "records were not acknowledged in time");
-	return o->failed ? give_up(o, NULL, why) : finish(o, why);
+	if (o->failed)
+		return give_up(o, NULL, why);
+	rd_kafka_error_t *e = send_offsets(o, offsets, n, metadata);
+	return e ? give_up(o, e, why) : finish(o, why);
 }

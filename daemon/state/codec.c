@@ -358,6 +358,7 @@ static void put_open_case(struct buffer *b, const struct ruleset *r, const struc
 	if (c->answered) {
 		put_byte(b, c->result);
 		put_signed(b, c->answered_at);
+		put_signed(b, c->answered_due);
 	}
 	for (int i = 0; i <= ANSWER_MEASURE_TAKEN; i++)
 		put_signed(b, c->heard[i]);

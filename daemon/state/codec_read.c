@@ -439,6 +439,7 @@ static void read_open_case(struct reader *x, struct casefile *c)
 			fail(x);
 		c->result = result;
 		c->answered_at = get_signed(x);
+		c->answered_due = get_day(x);
 	}
 	for (int i = 0; i <= ANSWER_MEASURE_TAKEN; i++)
 		c->heard[i] = get_signed(x);

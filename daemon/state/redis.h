@@ -28,7 +28,8 @@ void word_number(struct words *w, struct arena *a, int64_t n);
 struct redis;
 struct redis *redis_new(const struct settings *s, struct err *why); /* reads the url, doesn't connect; borrows s */
 void redis_free(struct redis *r);
-/* Connects, authenticates (the password file is read anew), selects the database. */
+/* Connects, authenticates (the password file is read anew), selects the database.  TLS checks the server's certificate
+ * against the system's authorities, not its name: hiredis can't. */
 bool redis_connect(struct redis *r, struct err *why);
 void redis_disconnect(struct redis *r);
 bool redis_connected(const struct redis *r);

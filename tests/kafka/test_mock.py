@@ -4,6 +4,7 @@ engine alone, over a restart too.  The embedded broker forgets transactional off
 nothing about exactly-once; test_kafka.py does.  usage: test_mock.py BUILD [CASE…]"""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -58,6 +59,27 @@ def a_flushed_redis_is_filled_again():
         s.redis.command("FLUSHALL")
         wait_until("the states in Redis", 30, lambda: s.peek("cached") == s.peek("states"))
         s.verify(sample.path)
+
+
+def the_timers_of_idle_partitions_fire():
+    def event(number, kind, data):
+        return json.dumps({"specversion": "1.0", "id": f"e{number}", "source": "/test", "type": kind, "subject": "h-1",
+                           "time": "2026-01-09T09:00:00+08:00", "data": data}).encode() + b"\n"
+
+    with stage() as s:
+        s.publish([event(1, "cn.household.profile", {"region": "360704102", "dibao": False}),
+                   event(2, "cn.medical.settled", {"settlement_no": "n", "settled_on": "2026-01-05",
+                                                   "self_paid": 90000})])
+        for day, wanted in (("2026-01-10", ["case.opened"]), ("2027-01-10", []), ("2027-03-01", ["case.cleared"])):
+            d = s.daemon(CLOCK=f"{day}T08:00:00+08:00").start()
+            before = s.messages() if wanted != ["case.opened"] else []
+            s.wait_all()
+            wait_until(f"{wanted} at {day}", 30, lambda: d.total("shouwang_states_total") > 0)
+            equal([m["type"] for m in s.messages()[len(before):]], wanted, f"messages at {day}")
+            equal(d.total("shouwang_timers_total") > 0, day != "2026-01-10", "timers fired")
+            d.signal(signal.SIGTERM)
+            equal(d.wait(40), 0, "exit status")
+        equal(s.peek("cached"), s.peek("states"), "Redis")
 
 
 if __name__ == "__main__":

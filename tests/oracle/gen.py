@@ -232,7 +232,7 @@ class Gen:
         return all_of_them
 
     def one(self, subject):
-        events, keys, n = [], [], self.r.randint(2, 14)
+        events, keys, n = [], [], self.r.randint(2, 14) if self.chance(0.8) else self.r.randint(15, 40)
         for i in range(n):
             at = self.moment()
             kind = self.pick(self.kinds()) if i else self.pick(["told", "told", "person", "paid"])

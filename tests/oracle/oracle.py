@@ -6,9 +6,11 @@ with the engine where one of the two misreads a sentence."""
 import decimal
 import json
 
-from calendar_days import MS, Ts, civil, day_text, instant
-from expression import UNKNOWN, all3, any3
-from knowledge import FEEDBACK, Config, Known, Reject, fen, read_at
+from calendar_days import MS, civil, day_text, instant
+from config import FEEDBACK, Config, Reject
+from expression import UNKNOWN, any3
+from knowledge import Known
+from show import show
 
 NEVER = float("inf")
 
@@ -88,6 +90,10 @@ class Entry:
     def __init__(self, alert):
         self.alert, self.number, self.level = alert, alert.number, alert.level
         self.answered, self.due, self.told = None, None, []         # answered: the level; told: (message number, level)
+
+    def absolute(self):
+        """Among the levels of the settings."""
+        return self.alert.rule.levels[self.level][0]
 
 
 class Case:
@@ -184,8 +190,9 @@ class Subject:
             if given and not self.covers(given, alert, now):        # it speaks again
                 previous.append(given[3])
                 del answers[alert.key]
-                if case:
-                    case.news.add(alert.key)                        # that it speaks is news, also in an open case
+                if case and alert.key in case.entries:
+                    case.news.add(alert.key)                        # that it speaks is news, also in an open case, and
+                    case.entries[alert.key].told = []               # an answer to an older message doesn't cover it
         if case:
             for key, entry in list(case.entries.items()):
                 alert = entry.alert
@@ -226,7 +233,7 @@ class Subject:
                     continue
                 if before != now and before not in self.units(alert) and alert.key in self.answers.get(before, {}):
                     number, level, until, _ = self.answers[before].pop(alert.key)
-                    self.answers.setdefault(now, {}).setdefault(alert.key, (number, level, until, None))
+                    self.answers.setdefault(now, {})[alert.key] = (number, level, until, None)
 
     def covers(self, given, alert, now):
         """Not when it rises above the answered level, when `until` passes while it is still true, or as a new number."""
@@ -258,11 +265,7 @@ class Subject:
             case.due, case.due_set = due, self.now
             case.late = case.late and due is not None and due < self.today      # what clears before a new due is in time
         if case.entries:
-            case.level = max(self.absolute(e) for e in case.entries.values())
-
-    @staticmethod
-    def absolute(entry):
-        return entry.alert.rule.levels[entry.level][0]
+            case.level = max(e.absolute() for e in case.entries.values())
 
     # --- messages
     def tell(self, case, now):
@@ -295,6 +298,8 @@ class Subject:
         if not case.messages:                                       # nothing was told: there was no case
             self.numbers[case.unit] -= 1
             return
+        if why == "moved":                                          # the level of what goes, not of what is over
+            case.level = max(e.absolute() for e in case.left.values() if e.alert.active() and e.number == e.alert.number)
         kind = "case.cleared" if why == "cleared" else "case.closed"
         self.send(case, kind, now, reason=why)
         for to in self.unit(case).escalate if case.escalated else []:
@@ -317,7 +322,7 @@ class Subject:
     def send(self, case, kind, now, to=None, reason=None):
         """What a message shows has been told: a reminder too.  One to another unit tells the case's own unit nothing."""
         case.messages += 1
-        shown = [self.show(e) for _, e in sorted({**case.left, **case.entries}.items())]
+        shown = [show(self, e) for _, e in sorted({**case.left, **case.entries}.items())]
         if not to:
             case.sent, case.told_level, case.told_due = now, case.level, case.due
             case.told = {k: e.level for k, e in case.entries.items()}
@@ -359,82 +364,6 @@ class Subject:
                 self.answers.setdefault(case.unit, {})[key] = (entry.number, told[-1], until, self.case_id(case))
         if all(e.answered is not None for e in case.entries.values()):          # also where `until` has passed already
             self.close(case, kind, now)
-
-    # --- what an alert shows
-    def show(self, entry):
-        alert, rule = entry.alert, entry.alert.rule
-        env, missing, values, thresholds, evidence = self.env or {}, set(), {}, {}, {}
-        known = self.known
-        if rule.list:
-            rows = env.get(rule.list, UNKNOWN)
-            found = known.lists[rule.list].get(alert.member, {})
-            env = {**env, rule.variable: {f: found[f][1] if f in found else field.initial for f, field in
-                                          self.watch.lists[rule.list].items()} | {"since": Ts(found.get("since", 0))}}
-        names, fields, of_each = set(), set(), set()
-        todo = list(rule.reads)
-        while todo:                                                 # through derived values too
-            e = todo.pop()
-            fields |= e.fields
-            of_each |= {f for _, f in e.fields if rule.variable in e.names}
-            todo += [self.watch.derived[n][0] for n in e.names - names if n in self.watch.derived]
-            names |= e.names
-        use = lambda event: evidence.__setitem__((event["source"], event["id"], event["time_ms"]), event)
-
-        def evidence_of(rows):
-            """Who came and who left, and of those that are there the fields that the rule reads."""
-            for row in rows:
-                for f in ({f for _, f in fields} & row.keys() - {"since"} if row.get("present") else set()):
-                    use(row[f][2])
-                if "event" in row:
-                    use(row["event"])
-
-        for name in names - {"today", "since"} if self.env else ():
-            if name == rule.variable:
-                row = known.lists[rule.list].get(alert.member, {})
-                for f in of_each - {"since"}:
-                    values[f"{name}.{f}"] = env[name][f]
-                evidence_of([row])
-            elif name.startswith("threshold."):
-                v = self.config.threshold(name[10:], self.region, self.today)
-                if v:
-                    thresholds[name[10:]] = (float(v["value"]), v.get("region", ""), v["from"])
-                else:
-                    missing.add(name)
-            elif name in self.watch.lists:
-                if env[name] is UNKNOWN:
-                    missing.add(name)
-                evidence_of(known.lists[name].values())
-            else:
-                values[name] = env[name]
-                if name in known.facts:
-                    use(known.facts[name][2])
-                if name in self.watch.measures:
-                    m = self.watch.measures[name]
-                    for (base, _), c in known.contributions.items():
-                        if base == m.base and c[1] is not None and m.holds(c[1], self.today):
-                            use(c[3])
-        missing |= {n for n, v in values.items() if v is UNKNOWN}
-        newest = sorted(evidence, key=lambda k: (-k[2], -read_at(self.watch, evidence[k]), k[0], k[1]))
-        summary = "".join(p if isinstance(p, str) else self.text(p(env)) for p in rule.summary)
-        return {"rule": rule.name, "member": alert.member or None, "version": rule.version,
-                "level": self.config.levels[self.absolute(entry)], "since": alert.since,
-                "state": alert.state if alert.active() and alert.number == entry.number else "over",
-                "values": {n: self.plain(v) for n, v in values.items()}, "thresholds": thresholds,
-                "unknown": sorted(missing), "evidence": newest[:20], "evidence_count": len(newest), "summary": summary}
-
-    def plain(self, v):
-        return None if v is UNKNOWN or v in (NEVER, -NEVER) else day_text(self.clock.day(v)) if isinstance(v, Ts) else v
-
-    def text(self, v):
-        """At most two decimals and no trailing zeros, dates 2023-06-01, unknown `?`."""
-        if v is UNKNOWN:
-            return "?"
-        if isinstance(v, float):
-            if v in (NEVER, -NEVER):
-                return "?"
-            text = format(decimal.Decimal(fen(f"{v:.15g}")).scaleb(-2), "f")
-            return text.rstrip("0").rstrip(".") if "." in text else text
-        return str(v).lower() if isinstance(v, bool) else str(self.plain(v))
 
     def next_time(self, after):
         """The next moment at which something may change without an event."""

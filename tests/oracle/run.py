@@ -125,11 +125,14 @@ def selftest(o, features):
                 if told:
                     hits.append(key[0])
                     return ruin(messages, told[-1])
-        batch = make("selftest", n, features, SUBJECTS)
-        batch.sabotage = sabotage
-        folder = tempfile.mkdtemp(prefix="oracle-")
-        found = [d[0] for d in batch.run(folder, o.ctl)]
-        shutil.rmtree(folder)
+        number = 100 * n
+        while not hits and number < 100 * n + 100:                  # until one has a message to spoil
+            batch = make("selftest", number, features, SUBJECTS)
+            batch.sabotage = sabotage
+            folder = tempfile.mkdtemp(prefix="oracle-")
+            found = [d[0] for d in batch.run(folder, o.ctl)]
+            shutil.rmtree(folder)
+            number += 1
         if not hits or found != hits:
             print(f"{name}: spoilt {hits}, found {found}")
             failed += 1

@@ -5,7 +5,7 @@ import re
 
 import yaml
 
-from calendar_days import day_text, instant
+from calendar_days import instant
 from compare import DUMPER, Batch
 
 
