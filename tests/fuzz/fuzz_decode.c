@@ -4,6 +4,7 @@
 #include "../../consumers/decode.h"
 #include "../../consumers/json_simd.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,16 @@ static void check_event(const struct event *e)
 	}
 }
 
+static void load_zone(void)
+{
+	static char bytes[1 << 16];
+	FILE *f = fopen("/usr/share/zoneinfo/Asia/Shanghai", "rb");
+	require(f);
+	rules.zone = cel_zone_new(bytes, fread(bytes, 1, sizeof bytes, f));
+	require(rules.zone);
+	fclose(f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -87,8 +98,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err why = {{0}};
 	if (size < 2 || size > 65536)
 		return 0;
-	if (!decoder)
+	if (!decoder) {
+		load_zone();
 		decoder = decoder_new(&rules);
+	}
 	uint8_t mode = data[0];
 	struct str rest = {(const char *)data + 1, (uint32_t)size - 1};
 	/* binary mode: up to four lines are headers' values */
