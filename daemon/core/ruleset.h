@@ -147,7 +147,7 @@ struct watch {
 	const uint32_t *rules; /* indexes in ruleset.rules */
 	size_t n_rules;
 	bool fed_by_outcomes; /* its topic is the outcomes': its own cases give none */
-	uint64_t layout; /* hash over names and types of facts, lists and base measures */
+	uint64_t layout;      /* hash over names and types of facts, lists and base measures */
 	struct place place;
 };
 
