@@ -18,7 +18,7 @@ from cases import equal, expect, has  # noqa: E402
 from servers import Kafka, Redis, Unavailable, fetch_kafka, wait_until  # noqa: E402
 
 PROGRAMS = staging.Programs(sys.argv.pop(1))
-SMALL = {"BATCH_EVENTS": 150}  # many transactions, so that something happens in between
+SMALL = {"BATCH_EVENTS": 40}  # many transactions, so that something happens in between
 
 
 class Servers:
@@ -81,7 +81,13 @@ def the_queues_get_what_the_engine_alone_gives():
         d = s.daemon().start()
         s.wait_all()
         s.verify(sample.path)
-        equal(len(s.rejects()), int(d.total("shouwang_rejected_total")), "rejects")
+        s.ctl("run", s.config, sample.path, "--partitions", str(staging.PARTITIONS), "--quiet", "--rejects",
+              os.path.join(s.folder, "rejects"))
+        with open(os.path.join(s.folder, "rejects"), encoding="utf-8") as alone:
+            wanted = sorted(json.loads(line)["reason"] for line in alone)
+        expect(len(wanted) > 5, "too few rejects")
+        equal(sorted(r["headers"]["reason"] for r in s.rejects()), wanted, "rejects")
+        equal(int(d.total("shouwang_rejected_total")), len(wanted), "rejects counted")
         ids = [m["id"] for m in s.messages()]
         expect(all(len(id_) == 32 for id_ in ids), "an odd id")
         for record in staging.lines(s.peek("read", s.units[-1])):
@@ -103,10 +109,13 @@ def a_kill_in_the_middle_loses_nothing_and_repeats_nothing():
     with stage(**SMALL) as s:
         sample = Servers.sample()
         s.publish(sample.path)
+        reached = []
         for n in (300, 900, 1):
             d = s.daemon().start()
             s.wait_committed(n)
             d.kill()
+            reached.append(s.positions())
+        expect(0 < reached[0] < s.published, f"it was killed at {reached[0]}, not in the middle")
         s.daemon().start()
         s.wait_all()
         s.verify(sample.path)
