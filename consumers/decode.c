@@ -1,26 +1,10 @@
 /* CloudEvents 1.0 in JSON, structured or binary mode, to struct event, or the reason why not.  Reasons name fields and
  * kinds, never a value of the data.  What the fields mean is the engine's. */
-#include "decode.h"
-#include "json_simd.h"
+#include "decode_reading.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { SUBJECT_MAX = 256, TEXT_MAX = 1024 };
-
-/* The context attributes that we read: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md */
-enum attribute {
-	A_SPECVERSION,
-	A_ID,
-	A_SOURCE,
-	A_TYPE,
-	A_SUBJECT,
-	A_TIME,
-	N_ATTRIBUTES,
-	A_DATA = N_ATTRIBUTES,
-	A_DATA_BASE64,
-	N_FIELDS
-};
 static const struct {
 	struct str name;
 	bool required;
@@ -37,36 +21,23 @@ static const struct {
 	[A_DATA_BASE64] = {STR("data_base64"), false, 0, "data as a JSON object"},
 };
 
-struct decoder {
-	const struct ruleset *ruleset;
-	struct json_reader *reader;
-	struct str ***names; /* [watch][event type][data field] */
-	struct arena arena;  /* holds names */
-};
+static bool any_subject(const struct ruleset *r)
+{
+	for (size_t w = 0; w < r->n_watches; w++)
+		for (size_t t = 0; t < r->watches[w]->n_events; t++)
+			if (r->watches[w]->events[t].subject)
+				return true;
+	return false;
+}
 
-/* One record while it is decoded. */
-struct reading {
-	struct decoder *decoder;
-	const struct watch *watch;
-	const struct event_type *type; /* NULL: not yet read, or unknown to the watch */
-	struct arena *arena;
-	uint32_t seen, nulls; /* bit sets of the fields met, and of those that were null */
-	struct str value[N_ATTRIBUTES];
-	bool data_waits; /* data came before type */
-	bool named;      /* the reason names its field already */
-	const struct str *names;
-	struct cel_value *data;
-	struct str *raw;
-	uint32_t next; /* the data field that is likely to come next */
-};
-
-struct decoder *decoder_new(const struct ruleset *ruleset)
+struct decoder *decoder_new(struct ruleset *ruleset)
 {
 	struct decoder *d = calloc(1, sizeof *d);
 	if (!d)
 		abort();
 	d->ruleset = ruleset;
 	d->reader = json_reader_new();
+	d->engine = any_subject(ruleset) ? engine_new(ruleset) : NULL;
 	arena_init(&d->arena);
 	d->names = ARENA_ARRAY(&d->arena, struct str **, ruleset->n_watches);
 	for (size_t w = 0; w < ruleset->n_watches; w++) {
@@ -87,12 +58,12 @@ void decoder_free(struct decoder *d)
 	if (!d)
 		return;
 	json_reader_free(d->reader);
+	engine_free(d->engine);
 	arena_close(&d->arena);
 	free(d);
 }
 
-/* Every reason: the field, what was found, what was expected. */
-static bool refuse(struct reading *g, enum attribute a, const char *found, struct err *why)
+bool decode_refuse(struct reading *g, enum attribute a, const char *found, struct err *why)
 {
 	g->named = true;
 	return err_set(why, "%s: found %s, expected %s", attributes[a].name.s, found, attributes[a].expected);
@@ -130,9 +101,10 @@ static bool data_field(void *ctx, struct json_reader *r, struct str name, struct
 }
 
 _Static_assert(CEL_UNKNOWN == 0, "a field that is not there is unknown");
-static void expect_data(struct reading *g, const struct event_type *type)
+void decode_expect(struct reading *g, const struct event_type *type)
 {
 	g->type = type;
+	g->fields = type->n_data ? data_field : NULL;
 	g->names = g->decoder->names[g->watch->index][type - g->watch->events];
 	g->data = ARENA_ARRAY(g->arena, struct cel_value, type->n_data);
 	g->raw = ARENA_ARRAY(g->arena, struct str, type->n_data);
@@ -140,17 +112,18 @@ static void expect_data(struct reading *g, const struct event_type *type)
 
 static bool take_data(struct reading *g, struct json_reader *r, struct err *why)
 {
-	if (!g->type || g->type->n_data == 0)
+	if (!g->fields)
 		return true;
 	enum json_kind kind = json_kind(r);
-	return kind == JSON_OBJECT ? json_enter(r, data_field, g, why) : refuse(g, A_DATA, json_kind_name(kind), why);
+	return kind == JSON_OBJECT ? json_enter(r, g->fields, g, why)
+				   : decode_refuse(g, A_DATA, json_kind_name(kind), why);
 }
 
 /* --- structured mode */
 static void keep_attribute(struct reading *g, enum attribute a, struct str value)
 {
 	g->value[a] = value;
-	if (a != A_TYPE)
+	if (a != A_TYPE || (g->feedback != FEEDBACK_NEVER && answer_expect(g, value)) || g->feedback == FEEDBACK_ONLY)
 		return;
 	const struct ruleset *r = g->decoder->ruleset;
 	const struct event_type *type = g->watch ? watch_event(g->watch, value) : NULL;
@@ -158,7 +131,7 @@ static void keep_attribute(struct reading *g, enum attribute a, struct str value
 		if ((type = watch_event(r->watches[i], value)))
 			g->watch = r->watches[i];
 	if (type)
-		expect_data(g, type);
+		decode_expect(g, type);
 }
 
 static bool take_attribute(struct reading *g, struct json_reader *r, enum attribute a, struct err *why)
@@ -171,7 +144,7 @@ static bool take_attribute(struct reading *g, struct json_reader *r, enum attrib
 		return true;
 	}
 	if (kind != JSON_STRING)
-		return refuse(g, a, json_kind_name(kind), why);
+		return decode_refuse(g, a, json_kind_name(kind), why);
 	if (!json_take(r, &v, &raw, why)) {
 		g->named = true;
 		return err_prefix(why, "%s", attributes[a].name.s);
@@ -217,7 +190,7 @@ static bool read_structured(struct reading *g, struct str value, struct err *why
 	if (!value.s)
 		return err_set(why, "event: found no value, expected one CloudEvents object in JSON");
 	if (json_read(r, value, g->arena, envelope_field, g, &inner) &&
-	    (!g->data_waits || !g->type || json_again(r, waiting_data, g, &inner)))
+	    (!g->data_waits || !g->fields || json_again(r, waiting_data, g, &inner)))
 		return true;
 	return err_set(why, g->named ? "%s" : "event: %s; expected one CloudEvents object in JSON", inner.text);
 }
@@ -257,7 +230,7 @@ static bool read_headers(struct reading *g, const struct record *record, struct 
 			continue;
 		g->seen |= 1u << a;
 		if (!json_utf8(value))
-			return refuse(g, a, "bytes that are not valid UTF-8 in its header", why);
+			return decode_refuse(g, a, "bytes that are not valid UTF-8 in its header", why);
 		keep_attribute(g, a, arena_str(g->arena, value));
 	}
 	return true;
@@ -267,16 +240,16 @@ static bool read_binary(struct reading *g, const struct record *record, struct e
 {
 	if (!read_headers(g, record, why))
 		return false;
-	if (!g->type || g->type->n_data == 0)
+	if (!g->fields)
 		return true;
 	struct str content = header(record, STR("content-type"));
 	if (content.len && !is_json(content))
 		return err_set(why, "content-type: found a type that is not JSON, expected application/json");
 	if (!record->value.s)
-		return refuse(g, A_DATA, "no value", why);
+		return decode_refuse(g, A_DATA, "no value", why);
 	g->seen |= 1u << A_DATA;
 	struct err inner = {0};
-	if (json_read(g->decoder->reader, record->value, g->arena, data_field, g, &inner))
+	if (json_read(g->decoder->reader, record->value, g->arena, g->fields, g, &inner))
 		return true;
 	return err_set(why, g->named ? "%s" : "data: %s; expected an object", inner.text);
 }
@@ -290,10 +263,18 @@ static bool read_record(struct reading *g, const struct record *record, struct e
 	if (starts_with(content, STR("application/cloudevents")))
 		return err_set(why, "content-type: found a CloudEvents format or batch that is not read, expected %s",
 			       structured.s);
-	for (size_t i = 0; i < record->n_headers; i++)
-		if (starts_with(record->headers[i].name, STR("ce_")))
-			return read_binary(g, record, why);
-	return read_structured(g, record->value, why);
+	for (size_t i = 0; i < record->n_headers && !g->binary; i++)
+		g->binary = starts_with(record->headers[i].name, STR("ce_"));
+	return g->binary ? read_binary(g, record, why) : read_structured(g, record->value, why);
+}
+
+bool decode_again(struct reading *g, struct err *why)
+{
+	struct err inner = {0};
+	g->named = false;
+	if (json_again(g->decoder->reader, g->binary ? g->fields : waiting_data, g, &inner))
+		return true;
+	return err_set(why, g->named ? "%s" : "data: %s; expected an object", inner.text);
 }
 
 /* --- what the attributes must be */
@@ -302,9 +283,9 @@ static bool check_attributes(struct reading *g, struct err *why)
 	for (enum attribute a = 0; a < N_ATTRIBUTES; a++) {
 		bool given = g->seen & 1u << a && !(g->nulls & 1u << a);
 		if (attributes[a].required && !given)
-			return refuse(g, a, g->seen & 1u << a ? "null" : "nothing", why);
+			return decode_refuse(g, a, g->seen & 1u << a ? "null" : "nothing", why);
 		if (given && g->value[a].len == 0)
-			return refuse(g, a, "an empty string", why);
+			return decode_refuse(g, a, "an empty string", why);
 		if (g->value[a].len > attributes[a].longest) {
 			g->named = true;
 			return err_set(why, "%s: found %u bytes, expected at most %u", attributes[a].name.s,
@@ -312,11 +293,11 @@ static bool check_attributes(struct reading *g, struct err *why)
 		}
 	}
 	if (!str_equal(g->value[A_SPECVERSION], STR("1.0")))
-		return refuse(g, A_SPECVERSION, "another version", why);
+		return decode_refuse(g, A_SPECVERSION, "another version", why);
 	return true;
 }
 
-static bool has_control(struct str s)
+bool decode_has_control(struct str s)
 {
 	for (uint32_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.s[i];
@@ -328,20 +309,37 @@ static bool has_control(struct str s)
 	return false;
 }
 
-static bool find_subject(struct reading *g, const struct record *record, struct str *subject, struct err *why)
+/* What `subject:` finds: the attribute and the key needn't be there then. */
+static bool computed_subject(struct reading *g, struct event *out, struct err *why)
 {
-	*subject = g->value[A_SUBJECT];
-	if (!subject->len) {
-		if (!record->key.len)
-			return refuse(g, A_SUBJECT, "nothing, and the record has no key", why);
+	struct str subject;
+	bool found = engine_subject(g->decoder->engine, out, &subject, why);
+	if (found)
+		out->subject = arena_str(g->arena, subject);
+	engine_reset(g->decoder->engine);
+	return found &&
+	       (!decode_has_control(out->subject) ||
+		err_set(why, "subject: found a control character, expected %s", attributes[A_SUBJECT].expected));
+}
+
+static bool find_subject(struct reading *g, const struct record *record, struct event *out, struct err *why)
+{
+	struct str subject = g->value[A_SUBJECT];
+	bool needed = !g->type || !g->type->subject;
+	if (!subject.len && record->key.len) {
 		if (record->key.len > SUBJECT_MAX)
-			return err_set(why, "subject: found a record key of %u bytes, expected at most %d",
-				       record->key.len, SUBJECT_MAX);
+			return !needed || err_set(why, "subject: found a record key of %u bytes, expected at most %d",
+						  record->key.len, SUBJECT_MAX);
 		if (!json_utf8(record->key))
-			return refuse(g, A_SUBJECT, "a record key that is not valid UTF-8", why);
-		*subject = arena_str(g->arena, record->key);
+			return !needed || decode_refuse(g, A_SUBJECT, "a record key that is not valid UTF-8", why);
+		subject = arena_str(g->arena, record->key);
 	}
-	return !has_control(*subject) || refuse(g, A_SUBJECT, "a control character", why);
+	if (!subject.len && needed)
+		return decode_refuse(g, A_SUBJECT, "nothing, and the record has no key", why);
+	if (decode_has_control(subject))
+		return decode_refuse(g, A_SUBJECT, "a control character", why);
+	out->subject = out->key = subject;
+	return true;
 }
 
 static bool find_time(struct reading *g, const struct record *record, int64_t wall, int64_t *time, struct err *why)
@@ -351,12 +349,12 @@ static bool find_time(struct reading *g, const struct record *record, int64_t wa
 	uint32_t nanos;
 	if (text.len) {
 		if (!cel_parse_timestamp(text.s, text.len, &seconds, &nanos))
-			return refuse(g, A_TIME, "another text", why);
+			return decode_refuse(g, A_TIME, "another text", why);
 		*time = seconds * 1000 + nanos / 1000000;
 	} else if (record->timestamp > 0) {
 		*time = record->timestamp;
 	} else {
-		return refuse(g, A_TIME, "nothing, and the record has no timestamp", why);
+		return decode_refuse(g, A_TIME, "nothing, and the record has no timestamp", why);
 	}
 	int64_t tolerance = g->decoder->ruleset->future_tolerance;
 	if (wall != TIME_NEVER && *time > wall && *time - wall > tolerance)
@@ -367,34 +365,63 @@ static bool find_time(struct reading *g, const struct record *record, int64_t wa
 
 static bool check_data(struct reading *g, struct err *why)
 {
-	if (g->type->n_data == 0 || g->seen & 1u << A_DATA)
+	if (!g->fields || g->seen & 1u << A_DATA)
 		return true;
 	if (g->seen & 1u << A_DATA_BASE64)
-		return refuse(g, A_DATA_BASE64, "bytes", why);
-	return refuse(g, A_DATA, "nothing", why);
+		return decode_refuse(g, A_DATA_BASE64, "bytes", why);
+	return decode_refuse(g, A_DATA, "nothing", why);
+}
+
+static enum decode_result unknown_type(const struct reading *g, struct err *why)
+{
+	if (!g->decoder->ruleset->reject_unknown_events)
+		return DECODE_IGNORED;
+	if (g->feedback == FEEDBACK_ONLY)
+		err_set(why, "type: found one that is no feedback, expected case.handled or the like");
+	else if (g->watch)
+		err_set(why, "type: found one that the watch %s does not know, expected one of its events",
+			g->watch->name);
+	else
+		err_set(why, "type: found one that no watch knows, expected one of their events");
+	return DECODE_REJECTED;
+}
+
+static bool finish(struct reading *g, const struct record *record, int64_t wall, struct event *out, struct err *why)
+{
+	*out = (struct event){.watch = g->watch,
+			      .type = g->type,
+			      .source = g->value[A_SOURCE],
+			      .id = g->value[A_ID],
+			      .data = g->data,
+			      .raw = g->raw};
+	if (!find_subject(g, record, out, why) || !find_time(g, record, wall, &out->time, why) || !check_data(g, why))
+		return false;
+	if (g->answer)
+		return answer_finish(g, wall, out, why);
+	return !g->type->subject || computed_subject(g, out, why);
+}
+
+static enum decode_result decode(struct reading *g, const struct record *record, int64_t wall, struct event *out,
+				 struct err *why)
+{
+	if (!read_record(g, record, why) || !check_attributes(g, why))
+		return DECODE_REJECTED;
+	if (!g->type && !g->answer)
+		return unknown_type(g, why);
+	return finish(g, record, wall, out, why) ? DECODE_EVENT : DECODE_REJECTED;
 }
 
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
 				struct arena *arena, struct event *out, struct err *why)
 {
-	struct reading g = {.decoder = d, .watch = watch, .arena = arena};
-	if (!read_record(&g, record, why) || !check_attributes(&g, why))
-		return DECODE_REJECTED;
-	if (!g.type) {
-		if (!d->ruleset->reject_unknown_events)
-			return DECODE_IGNORED;
-		err_set(why, "type: found one that the watch %s does not know, expected one of its events",
-			watch->name);
-		return DECODE_REJECTED;
-	}
-	*out = (struct event){.watch = g.watch,
-			      .type = g.type,
-			      .source = g.value[A_SOURCE],
-			      .id = g.value[A_ID],
-			      .data = g.data,
-			      .raw = g.raw};
-	if (find_subject(&g, record, &out->subject, why) && find_time(&g, record, wall, &out->time, why) &&
-	    check_data(&g, why))
-		return DECODE_EVENT;
-	return DECODE_REJECTED;
+	struct reading g = {
+		.decoder = d, .watch = watch, .arena = arena, .feedback = watch ? FEEDBACK_NEVER : FEEDBACK_ALSO};
+	return decode(&g, record, wall, out, why);
+}
+
+enum decode_result decode_feedback(struct decoder *d, const struct record *record, int64_t wall, struct arena *arena,
+				   struct event *out, struct err *why)
+{
+	struct reading g = {.decoder = d, .arena = arena, .feedback = FEEDBACK_ONLY};
+	return decode(&g, record, wall, out, why);
 }

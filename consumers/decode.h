@@ -2,11 +2,11 @@
  * One decoder serves daemon and tools. */
 #ifndef DECODE_H
 #define DECODE_H
-#include "../daemon/core/event.h"
+#include "../daemon/core/engine.h"
 #include "record.h"
 
 struct decoder;
-struct decoder *decoder_new(const struct ruleset *ruleset); /* borrows it */
+struct decoder *decoder_new(struct ruleset *ruleset); /* borrows it */
 void decoder_free(struct decoder *d);
 
 enum decode_result {
@@ -16,9 +16,16 @@ enum decode_result {
 };
 /* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check (the tools, where what
  * comes out must depend on the events alone).  A reason reads "field: found …, expected …" and holds no data values.
- * watch NULL: the first one that knows the type.  out borrows from the arena and the ruleset only. */
+ * watch NULL: feedback where the type is one, else the first watch that knows the type.  out borrows from the arena and
+ * the ruleset only. */
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
 				struct arena *arena, struct event *out, struct err *why);
+/* A record of the feedback's topic: out->answer is set, out->watch is that of its case, and out->type where the watch's
+ * `events` name the type. */
+enum decode_result decode_feedback(struct decoder *d, const struct record *record, int64_t wall, struct arena *arena,
+				   struct event *out, struct err *why);
+bool answer_kind_of(struct str type, enum answer_kind *kind); /* false: no type of feedback */
+
 /* The partition of a key: murmur2 as Kafka's Java client has it. */
 int32_t partition_murmur2(struct str key, int32_t partitions);
 /* CRC32 as librdkafka's "consistent" has it. */

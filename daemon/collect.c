@@ -60,25 +60,35 @@ static int64_t wall_of(const struct worker *w)
 
 static void check_partition(struct worker *w, struct item *i)
 {
-	bool murmur2 = strcmp(w->settings->partitioner, "murmur2") == 0;
-	int32_t n = w->found.partitions, here = i->record.partition;
-	int32_t right = murmur2 ? partition_murmur2(i->event.subject, n) : partition_crc32(i->event.subject, n);
-	if (right == here)
+	struct err why;
+	why.text[0] = '\0';
+	i->right = forward_partition(w, i->event.subject);
+	if (i->right == i->record.partition)
 		return;
-	char text[160];
-	snprintf(text, sizeof text,
-		 "subject: found in partition %" PRId32 ", expected in partition %" PRId32
-		 " by the partitioner %s; the producer uses another one, or another key",
-		 here, right, w->settings->partitioner);
-	reject(w, i, REJECT_PARTITION, text);
+	if (forward_may(w, i, &why))
+		i->kind = ITEM_MISPLACED;
+	else
+		reject(w, i, REJECT_PARTITION, why.text);
+}
+
+/* topic: where it came from first, before it was forwarded. */
+static enum decode_result decode_as(struct worker *w, struct item *i, const struct inbox_topic *topic, struct err *why)
+{
+	return topic->role == TOPIC_FEEDBACK
+		       ? decode_feedback(w->decoder, &i->record, wall_of(w), &w->collected, &i->event, why)
+		       : decode_event(w->decoder, topic->watch, &i->record, wall_of(w), &w->collected, &i->event, why);
 }
 
 static void decode(struct worker *w, struct item *i)
 {
 	struct err why;
 	why.text[0] = '\0';
-	switch (decode_event(w->decoder, w->topics[i->topic].watch, &i->record, wall_of(w), &w->collected, &i->event,
-			     &why)) {
+	const struct inbox_topic *topic = &w->topics[i->topic];
+	if (topic->role == TOPIC_FORWARD && !(topic = forward_origin(w, &i->record, &why))) {
+		reject(w, i, REJECT_PARTITION, why.text);
+		return;
+	}
+	switch (decode_as(w, i, topic, &why)) {
 	case DECODE_EVENT:
 		i->kind = ITEM_EVENT;
 		i->key = changelog_key(&w->collected, i->event.watch, i->event.subject);

@@ -19,12 +19,47 @@ static void write_record(struct worker *w, struct turn *t)
 	outbox_state(w->outbox, &t->out, STR(PARTITION_RECORD_KEY), (struct str){b->data, (uint32_t)b->len});
 }
 
+/* A topic with {region} is one for each code that the unit names: a code that nobody has named may have none.  Its
+ * messages must not stop all others: they go to the rejects. */
+static void write_stray(struct worker *w, const struct message *m, const char *topic, struct str json)
+{
+	const char *reason =
+		arena_printf(&w->round,
+			     "message: found no topic %s for unit %.*s; name its code in the unit's `names` "
+			     "and run `shouwangctl topics`",
+			     topic, (int)m->unit.len, m->unit.s);
+	log_every(60, LOG_LEVEL_ERROR, "%s", reason);
+	outbox_reject(w->outbox,
+		      &(struct record){.topic = topic, .partition = -1, .offset = -1, .key = m->subject, .value = json},
+		      reason);
+}
+
 static void write_messages(struct worker *w, struct turn *t)
 {
 	size_t i = 0;
-	for (const struct message *m = t->messages; m; m = m->next)
-		outbox_message(w->outbox, arena_text(&w->round, m->topic.s, m->topic.len), m->subject,
-			       t->message_json[i++]);
+	for (const struct message *m = t->messages; m; m = m->next, i++) {
+		const char *topic = arena_text(&w->round, m->topic.s, m->topic.len);
+		if (outbox_has_topic(w->outbox, topic))
+			outbox_message(w->outbox, topic, m->subject, t->message_json[i]);
+		else
+			write_stray(w, m, topic, t->message_json[i]);
+	}
+}
+
+/* Keyed by the unit, whose partition the producer finds by the configured partitioner. */
+static void write_outcomes(struct worker *w, struct turn *t)
+{
+	size_t i = 0;
+	for (const struct outcome *o = t->outcomes; o; o = o->next)
+		outbox_message(w->outbox, w->settings->topics.outcomes, o->unit, t->outcome_json[i++]);
+}
+
+static void write_misplaced(struct worker *w, struct turn *t)
+{
+	struct item *i = t->items;
+	for (size_t n = 0; t->n_misplaced && n < t->n_items; n++, i = i->next)
+		if (i->kind == ITEM_MISPLACED)
+			forward_write(w, i);
 }
 
 static void write_states(struct worker *w, struct turn *t)
@@ -74,6 +109,8 @@ static enum outbox_answer transact(struct worker *w, struct round *r, struct err
 		if (!t->touched)
 			continue;
 		write_messages(w, t);
+		write_outcomes(w, t);
+		write_misplaced(w, t);
 		write_states(w, t);
 		write_rejects(w, t);
 	}
@@ -155,7 +192,7 @@ static void follow(struct worker *w, struct round *r)
 static void count_message(struct worker *w, const struct message *m)
 {
 	for (size_t i = 0; i < w->n_outputs; i++)
-		if (i > 1 && str_equal(m->topic, str_of(w->outputs[i]))) {
+		if (i >= UNIT_OUTPUTS && str_equal(m->topic, str_of(w->outputs[i]))) {
 			meter_add(w->meter, w->series.messages[i], 1);
 			return;
 		}
@@ -182,6 +219,8 @@ static void count_turn(struct worker *w, const struct turn *t)
 		meter_add(w->meter, w->series.rejected[k], rejected[k]);
 	for (const struct message *m = t->messages; m; m = m->next)
 		count_message(w, m);
+	meter_add(w->meter, w->series.forwarded, t->n_misplaced);
+	meter_add(w->meter, w->series.outcomes, t->n_outcomes);
 	meter_add(w->meter, w->series.states, states);
 	meter_add(w->meter, w->series.state_bytes, bytes);
 	meter_add(w->meter, w->series.timers, t->load.n_due < t->due_share ? t->load.n_due : t->due_share);

@@ -322,6 +322,24 @@ static void render(struct worker *w, struct turn *t, const struct effects *fx)
 	}
 }
 
+static void render_outcomes(struct worker *w, struct turn *t, const struct effects *fx)
+{
+	size_t n = 0;
+	const char *incarnation = t->partition->record.incarnation;
+	for (const struct outcome *o = fx->first_outcome; o; o = o->next)
+		n++;
+	t->outcomes = fx->first_outcome;
+	t->outcome_json = ARENA_ARRAY(&w->round, struct str, n);
+	t->n_outcomes = n;
+	n = 0;
+	for (const struct outcome *o = fx->first_outcome; o; o = o->next) {
+		w->json.len = 0;
+		outcome_json(o, w->rules, str_of(incarnation), &w->json);
+		t->outcome_json[n++] =
+			(struct str){arena_copy(&w->round, w->json.data, w->json.len), (uint32_t)w->json.len};
+	}
+}
+
 static bool any_oversized(struct worker *w, struct turn *t)
 {
 	size_t i = 0;
@@ -369,6 +387,7 @@ static bool step_turn(struct worker *w, struct turn *t, const struct keys *keys)
 			continue;
 		t->subjects = batch_store(t->batch);
 		render(w, t, &fx);
+		render_outcomes(w, t, &fx);
 		if (!any_oversized(w, t))
 			break;
 		if (careful) {
@@ -403,6 +422,7 @@ static void account(struct turn *t)
 		t->events[i->topic]++;
 		t->ignored[i->topic] += i->kind == ITEM_IGNORED;
 		t->n_rejected += i->reason != NULL;
+		t->n_misplaced += i->kind == ITEM_MISPLACED;
 	}
 	t->after = i;
 	for (size_t k = 0; k < MAX_TOPICS; k++)
@@ -415,7 +435,8 @@ static void finish(struct worker *w, struct turn *t)
 	struct partition *p = t->partition;
 	if (t->hungry)
 		p->look = 0;
-	t->touched = p->unsaved || t->n_items || t->n_messages || t->n_strangers || t->timer_rejects || changed_any(t);
+	t->touched = p->unsaved || t->n_items || t->n_messages || t->n_outcomes || t->n_strangers || t->timer_rejects ||
+		     changed_any(t);
 	if (!t->touched)
 		return;
 	t->record = p->record;

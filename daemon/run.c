@@ -15,7 +15,6 @@ enum {
 	PAUSE_FIRST_MS = 500,
 	PAUSE_MOST_MS = 30000,
 	PAUSE_FORGET_MS = 120000, /* after so long without one, the next is short again */
-	UNIT_OUTPUTS = 2,         /* the first of the outputs are the state's topic and the rejects */
 	PRODUCER_WAIT_MS = 5000,
 	TOPICS_WAIT_MS = 5000,
 };
@@ -141,22 +140,52 @@ static bool reach_servers(struct worker *w)
 
 /* --- rules */
 
+/* Of two uses of a topic the first counts. */
+static void add_input(struct worker *w, const char *name, enum topic_role role, const struct watch *watch)
+{
+	for (size_t i = 0; i < w->n_topics; i++)
+		if (strcmp(w->topics[i].name, name) == 0)
+			return;
+	if (w->n_topics < MAX_TOPICS)
+		w->topics[w->n_topics++] = (struct inbox_topic){.name = name, .role = role, .watch = watch};
+}
+
+static void add_output(struct worker *w, size_t *cap, const char *name)
+{
+	ARENA_PUSH_ROOM(&w->names, w->outputs, w->n_outputs, *cap);
+	w->outputs[w->n_outputs++] = name;
+}
+
+/* A topic with {region} is one for each of the codes that the unit names. */
+static void add_unit(struct worker *w, size_t *cap, const struct unit *u)
+{
+	static const char mark[] = "{region}";
+	const char *at = strstr(u->topic, mark);
+	if (!at)
+		add_output(w, cap, u->topic);
+	for (size_t i = 0; at && i < u->n_codes; i++)
+		add_output(w, cap,
+			   arena_printf(&w->names, "%.*s%s%s", (int)(at - u->topic), u->topic, u->codes[i],
+					at + strlen(mark)));
+}
+
 static void list_topics(struct worker *w)
 {
+	size_t cap = 0;
 	w->n_topics = 0;
-	for (size_t i = 0; i < w->rules->n_watches && w->n_topics < MAX_TOPICS; i++)
-		w->topics[w->n_topics++] = (struct inbox_topic){
-			.name = w->rules->watches[i]->topic, .role = TOPIC_EVENTS, .watch = w->rules->watches[i]};
-	free(w->outputs);
-	w->outputs = calloc(w->rules->n_units + 2, sizeof *w->outputs);
-	if (!w->outputs)
-		abort();
+	add_input(w, w->settings->topics.feedback, TOPIC_FEEDBACK, NULL);
+	add_input(w, w->settings->topics.forward, TOPIC_FORWARD, NULL);
+	for (size_t i = 0; i < w->rules->n_watches; i++)
+		add_input(w, w->rules->watches[i]->topic, TOPIC_EVENTS, w->rules->watches[i]);
+	arena_reset(&w->names);
+	w->outputs = NULL;
 	w->n_outputs = 0;
-	w->outputs[w->n_outputs++] = w->settings->topics.state;
-	w->outputs[w->n_outputs++] = w->settings->topics.rejects;
+	add_output(w, &cap, w->settings->topics.state);
+	add_output(w, &cap, w->settings->topics.rejects);
+	add_output(w, &cap, w->settings->topics.forward);
+	add_output(w, &cap, w->settings->topics.outcomes);
 	for (size_t i = 0; i < w->rules->n_units; i++)
-		if (!strchr(w->rules->units[i].topic, '{'))
-			w->outputs[w->n_outputs++] = w->rules->units[i].topic;
+		add_unit(w, &cap, &w->rules->units[i]);
 }
 
 static series plain(struct worker *w, enum metric m)
@@ -172,6 +201,8 @@ static void name_series(struct worker *w)
 	snprintf(number, sizeof number, "%" PRId32, w->number);
 	for (int i = 0; i < N_REJECT_CLASSES; i++)
 		s->rejected[i] = metrics_series(w->metrics, METRIC_REJECTED, classes[i], "");
+	s->forwarded = plain(w, METRIC_FORWARDED);
+	s->outcomes = plain(w, METRIC_OUTCOMES);
 	s->timers = plain(w, METRIC_TIMERS);
 	s->states = plain(w, METRIC_STATES);
 	s->state_bytes = plain(w, METRIC_STATE_BYTES);
@@ -306,7 +337,7 @@ static void close_worker(struct worker *w)
 	arena_close(&w->round);
 	arena_close(&w->effects);
 	buffer_free(&w->json);
-	free(w->outputs);
+	arena_close(&w->names);
 	free(w->series.rules);
 	free(w->series.messages);
 	free(w->shown_partitions);

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 /* --- records that were read and wait for their round */
-enum item_kind { ITEM_EVENT, ITEM_IGNORED, ITEM_REJECTED };
+enum item_kind { ITEM_EVENT, ITEM_IGNORED, ITEM_REJECTED, ITEM_MISPLACED };
 enum reject_class { REJECT_DECODE, REJECT_PARTITION, REJECT_RULES, REJECT_SIZE, REJECT_TIMER, N_REJECT_CLASSES };
 struct item {
 	struct item *next;
@@ -26,6 +26,7 @@ struct item {
 	struct record record;
 	struct event event;
 	struct str key; /* of the changelog */
+	int32_t right;  /* ITEM_MISPLACED: the partition that it is forwarded to */
 };
 
 struct reading {      /* of one topic in one partition */
@@ -60,11 +61,15 @@ struct pause {
 struct worker_series {
 	series rejected[N_REJECT_CLASSES];
 	series timers, states, state_bytes, commits, aborts, late, takeovers, replayed, fenced;
+	series forwarded, outcomes;
 	series commit_seconds, step_seconds, cache_seconds, batch_events, arena, kafka_errors, redis_errors;
 	series events[MAX_TOPICS], ignored[MAX_TOPICS];
 	series *messages; /* of each output */
 	series *rules;    /* evaluated, unknown, opened of each rule */
 };
+
+/* The first outputs; the units' queues follow. */
+enum { OUTPUT_STATE, OUTPUT_REJECTS, OUTPUT_FORWARD, OUTPUT_OUTCOMES, UNIT_OUTPUTS };
 
 struct worker {
 	/* between threads */
@@ -89,8 +94,9 @@ struct worker {
 	struct decoder *decoder;
 	struct inbox_topic topics[MAX_TOPICS];
 	size_t n_topics;
-	const char **outputs; /* topics that are written */
+	const char **outputs; /* topics that are written; they and their names: */
 	size_t n_outputs;
+	struct arena names;
 	struct inbox *inbox;
 	struct outbox *outbox;
 	struct cache *cache;
@@ -142,6 +148,17 @@ void collect_drop(struct worker *w, struct partition *p); /* its items */
 /* The items at its front, once they are committed. */
 void collect_done(struct worker *w, struct partition *p, size_t n, struct item *after);
 
+/* --- forward.c */
+/* The partition that a subject belongs to. */
+int32_t forward_partition(const struct worker *w, struct str subject);
+/* A record of the forward topic takes its origin's timestamp and topic.  NULL: it isn't one of ours, why says so. */
+const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, struct err *why);
+/* Can it be forwarded?  A record of the forward topic never again, one that is too large for it neither.  False: why.
+ */
+bool forward_may(const struct worker *w, const struct item *i, struct err *why);
+/* In the running transaction. */
+void forward_write(struct worker *w, const struct item *i);
+
 /* --- partitions.c */
 struct partition *partition_at(struct worker *w, int32_t id); /* NULL: not ours */
 void partition_set(struct worker *w, struct partition *p, enum partition_state state, const char *why);
@@ -157,7 +174,7 @@ struct turn { /* one partition's part of a round */
 	struct batch *batch; /* lent to it for this round */
 	struct item *items;  /* the first n of them */
 	struct item *after;  /* the one behind them */
-	size_t n_items, n_rejected;
+	size_t n_items, n_rejected, n_misplaced;
 	uint32_t events[MAX_TOPICS], ignored[MAX_TOPICS];
 	struct cache_load load;
 	size_t due_share; /* of other subjects' timers to take */
@@ -167,6 +184,9 @@ struct turn { /* one partition's part of a round */
 	struct message *messages;
 	struct str *message_json;
 	size_t n_messages;
+	struct outcome *outcomes;
+	struct str *outcome_json;
+	size_t n_outcomes;
 	struct str *strangers; /* keys whose watch is gone: to be disarmed */
 	size_t n_strangers;
 	struct item *timer_rejects; /* subjects whose timers make too large a state */

@@ -1,6 +1,6 @@
 # The edges: decoding, partitions, messages, files, tools; simulations of the engine through `shouwangctl run`.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
-foreach(name decode partition message memory inbox_file kafka_conf)
+foreach(name decode decode_answer partition message memory inbox_file kafka_conf)
   add_executable(test_${name} tests/unit/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE edges PkgConfig::CMOCKA)
   add_test(NAME unit/${name} COMMAND test_${name})
@@ -16,7 +16,8 @@ add_test(NAME sim/properties COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/sim/pr
 include(tests/fuzz/fuzz.cmake)
 file(GLOB FUZZ_CORE CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} daemon/util/*.c daemon/core/*.c)
 file(GLOB FUZZ_CONF CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} daemon/conf/*.c)
-add_fuzzer(decode SECONDS 10 SOURCES tests/fuzz/fuzz_decode.c consumers/decode.c consumers/json_simd.cpp ${FUZZ_CORE}
+add_fuzzer(decode SECONDS 10 SOURCES tests/fuzz/fuzz_decode.c consumers/decode.c consumers/decode_answer.c
+           consumers/json_simd.cpp ${FUZZ_CORE}
            LIBRARIES -lsimdjson -lstdc++ -lm)
 add_fuzzer(codec SECONDS 10 SOURCES tests/fuzz/fuzz_codec.c daemon/state/codec.c daemon/state/codec_read.c
            daemon/state/state_json.c daemon/outbox/json_write.c ${FUZZ_CONF} ${FUZZ_CORE} LIBRARIES -lyaml -lrdkafka -lm)

@@ -11,6 +11,7 @@ int cli_eval(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_sample(int argc, char **argv);
 int cli_publish(int argc, char **argv);
+int cli_answer(int argc, char **argv);
 int cli_topics(int argc, char **argv);
 int cli_read(int argc, char **argv);
 int cli_report(int argc, char **argv);

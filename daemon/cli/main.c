@@ -19,6 +19,7 @@ static const struct command {
 	 "send events from files through the engine, without servers"},
 	{"sample", cli_sample, "--households N --months M --seed S", "write synthetic events"},
 	{"publish", cli_publish, "FILE|- --topic T", "send events to a topic"},
+	{"answer", cli_answer, "CASE TYPE [--by --note --until]", "send feedback on a case"},
 	{"topics", cli_topics, "[--check]", "create or verify all topics"},
 	{"read", cli_read, "TOPIC [--until-end] [--json|--text]", "print the committed messages of a topic"},
 	{"report", cli_report, "[--file FILE]", "cases by unit and level, rejects by reason, some cases whole"},

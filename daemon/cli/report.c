@@ -68,8 +68,9 @@ static void add_message(struct report *r, struct str bytes)
 {
 	json_t *json = bytes.len ? json_loadb(bytes.s, bytes.len, 0, NULL) : NULL,
 	       *data = json_object_get(json, "data");
-	if (!*text(data, "case")) {
-		r->unreadable++;
+	bool outcome = strcmp(text(json, "type"), "case.outcome") == 0; /* `run` prints them too */
+	if (outcome || !*text(data, "case")) {
+		r->unreadable += !outcome;
 		json_decref(json);
 		return;
 	}

@@ -1,14 +1,11 @@
-/* shouwangctl run: events from files through decoder, batch and engine, without servers.  What comes out is what the
- * daemon gives with `clock: events` on as many partitions. */
-#include "../../consumers/decode.h"
-#include "../../consumers/inbox_file.h"
+/* shouwangctl run: events from files through decoder, batch and engine, without servers.  What comes out (run_lanes.c)
+ * is what the daemon gives with `clock: events` on as many partitions. */
 #include "../../consumers/json_simd.h"
 #include "../outbox/json_write.h"
-#include "../outbox/message.h"
-#include "../state/memory.h"
 #include "../state/state_json.h"
 #include "cli.h"
 #include "options.h"
+#include "run_lanes.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -22,207 +19,23 @@ static const char help[] =
 	"\n"
 	"Sends the events in FILE… (one CloudEvents object in JSON a line; - is the standard input) through the rules "
 	"in\n"
-	"DIR and prints each message to a unit as a JSON line: partition by partition, in the order of sending.  Time "
-	"is\n"
-	"that of the events.  Several files are merged by event time.  Rejected lines go to the standard error.\n"
+	"DIR and prints each message to a unit, and each outcome of a case, as a JSON line: partition by partition, in "
+	"the\n"
+	"order of sending.  Time is that of the events.  Several files are merged by event time.  Feedback "
+	"(case.handled "
+	"and\n"
+	"the like) answers cases; outcomes feed the watch that reads their topic.  Rejected lines go to the standard "
+	"error.\n"
 	"\n"
 	"  --partitions N    of the topics (default: the setting `partitions`)\n"
 	"  --until DATE      then let time pass until 00:00 of DATE, so that timers fire\n"
 	"  --state[=FILE]    print the final states, as JSON lines by subject, instead of the messages; or write them "
 	"to FILE\n"
 	"  --unmasked        with sensitive values in the states as they are\n"
+	"  --messages        print the messages only\n"
 	"  --rejects FILE    write the rejected lines to FILE as JSON lines\n"
 	"  --check           check the engine's invariants after each batch (for tests)\n"
 	"  --quiet           no rejected lines and no summary on the standard error\n";
-
-struct lane { /* the records of one partition */
-	struct file_record *list;
-	size_t n, cap;
-	struct memory *memory;
-	int64_t clock;
-};
-struct reject {
-	struct file_record record;
-	const char *why;
-};
-struct run {
-	struct config config;
-	char **paths;
-	size_t n_paths;
-	int32_t partitions;
-	int64_t batch_size;
-	bool has_until, values, check, quiet, unmasked, state;
-	int64_t until;
-	const char *state_file, *rejects_file;
-
-	struct decoder *decoder;
-	struct engine *engine;
-	struct batch *batch;
-	struct lane *lanes;
-	struct arena look, events, effects, texts;
-	struct buffer out;
-	struct reject *rejects;
-	size_t n_rejects, cap_rejects;
-	size_t n_events, n_ignored, n_messages;
-};
-
-static void add_reject(struct run *r, const struct file_record *record, const struct err *why)
-{
-	ARENA_PUSH_ROOM(&r->texts, r->rejects, r->n_rejects, r->cap_rejects);
-	struct reject *reject = &r->rejects[r->n_rejects++];
-	*reject = (struct reject){*record, arena_text(&r->texts, why->text, strlen(why->text))};
-	reject->record.text = arena_str(&r->texts, record->text);
-}
-
-static enum decode_result decode(struct run *r, struct str text, struct arena *arena, struct event *event,
-				 struct err *why)
-{
-	struct record record = {.value = text};
-	return decode_event(r->decoder, NULL, &record, TIME_NEVER, arena, event, why);
-}
-
-static int32_t partition_of(const struct run *r, struct str subject)
-{
-	bool murmur2 = strcmp(r->config.settings.partitioner, "murmur2") == 0;
-	return (murmur2 ? partition_murmur2 : partition_crc32)(subject, r->partitions);
-}
-
-/* Where a record belongs in the merged order and in the partitions. */
-static void look(void *ctx, struct file_record *record)
-{
-	struct run *r = ctx;
-	struct event event;
-	struct err why = {0};
-	arena_reset(&r->look);
-	switch (decode(r, record->text, &r->look, &event, &why)) {
-	case DECODE_EVENT:
-		record->time = event.time;
-		record->partition = partition_of(r, event.subject);
-		r->n_events++;
-		break;
-	case DECODE_IGNORED:
-		r->n_ignored++;
-		break;
-	case DECODE_REJECTED:
-		add_reject(r, record, &why);
-	}
-}
-
-static bool sort_into_lanes(struct run *r, struct err *why)
-{
-	struct file_record record;
-	struct inbox_file *in = inbox_file_open(r->paths, r->n_paths, look, r, why);
-	if (!in)
-		return false;
-	while (inbox_file_next(in, &record)) {
-		if (record.partition < 0)
-			continue;
-		struct lane *lane = &r->lanes[record.partition];
-		ARENA_PUSH_ROOM(&r->texts, lane->list, lane->n, lane->cap);
-		lane->list[lane->n] = record;
-		lane->list[lane->n++].text = arena_str(&r->texts, record.text);
-	}
-	inbox_file_close(in);
-	return true;
-}
-
-/* --- one batch */
-static bool load(struct run *r, struct memory_subject *m, struct err *why)
-{
-	return batch_find(r->batch, m->watch, m->key) || batch_load(r->batch, m->watch, m->key, m->bytes, why);
-}
-
-static bool load_due(struct run *r, struct lane *lane, int64_t upto, struct err *why)
-{
-	struct memory_subject *m;
-	while ((m = memory_take_due(lane->memory, upto)))
-		if (!load(r, m, why))
-			return false;
-	return true;
-}
-
-static void send(struct run *r, const struct effects *fx)
-{
-	for (const struct message *m = fx->first; m; m = m->next) {
-		r->n_messages++;
-		if (r->state && !r->state_file)
-			continue;
-		r->out.len = 0;
-		message_json(m, r->config.ruleset, (struct str){0}, &r->out);
-		write_bytes(&r->out, "\n", 1);
-		fwrite(r->out.data, 1, r->out.len, stdout);
-	}
-}
-
-static bool store(struct run *r, struct lane *lane, struct err *why)
-{
-	for (struct batch_subject *s = batch_store(r->batch); s; s = s->next) {
-		struct memory_subject *m = memory_get(lane->memory, s->subject.watch, s->subject.key);
-		if (s->subject.changed)
-			memory_put(lane->memory, m, s->bytes);
-		memory_due(lane->memory, m, s->subject.due);
-		if (r->check && !engine_check(r->engine, &s->subject, why))
-			return err_prefix(why, "invariant of %.*s", (int)m->key.len, m->key.s);
-	}
-	lane->clock = batch_clock(r->batch);
-	return true;
-}
-
-static bool step_batch(struct run *r, struct lane *lane, const struct file_record *records, size_t n, struct err *why)
-{
-	struct effects fx;
-	arena_reset(&r->events);
-	arena_reset(&r->effects);
-	effects_init(&fx, &r->effects);
-	batch_begin(r->batch, lane->clock);
-	struct event *events = ARENA_ARRAY(&r->events, struct event, n);
-	int64_t latest = lane->clock;
-	for (size_t i = 0; i < n; i++) {
-		decode(r, records[i].text, &r->events, &events[i], why);
-		latest = events[i].time > latest ? events[i].time : latest;
-		if (!load(r, memory_get(lane->memory, events[i].watch, events[i].subject), why))
-			return false;
-	}
-	if (!load_due(r, lane, latest, why))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct err rejected = {0};
-		if (!batch_event(r->batch, &events[i], events[i].time, &fx, &rejected))
-			add_reject(r, &records[i], &rejected);
-	}
-	send(r, &fx);
-	return store(r, lane, why);
-}
-
-/* Lets time pass: the timers fire as if an event of each moment came by. */
-static bool pass_time(struct run *r, struct lane *lane, struct err *why)
-{
-	for (int64_t due; (due = memory_next_due(lane->memory)) <= r->until && due != TIME_NEVER;) {
-		struct effects fx;
-		arena_reset(&r->effects);
-		effects_init(&fx, &r->effects);
-		batch_begin(r->batch, lane->clock);
-		if (!load_due(r, lane, due, why))
-			return false;
-		batch_timers(r->batch, due, &fx);
-		send(r, &fx);
-		if (!store(r, lane, why))
-			return false;
-	}
-	lane->clock = r->until > lane->clock ? r->until : lane->clock;
-	return true;
-}
-
-static bool run_lane(struct run *r, struct lane *lane, struct err *why)
-{
-	lane->memory = memory_new();
-	lane->clock = INT64_MIN;
-	size_t most = (size_t)r->batch_size;
-	for (size_t i = 0; i < lane->n; i += most)
-		if (!step_batch(r, lane, lane->list + i, lane->n - i < most ? lane->n - i : most, why))
-			return false;
-	return !r->has_until || pass_time(r, lane, why);
-}
 
 /* --- what is left at the end */
 static int by_subject(const void *pa, const void *pb)
@@ -250,7 +63,7 @@ static struct memory_subject **all_subjects(struct run *r, size_t *n)
 
 static void write_values(struct run *r, struct subject *s)
 {
-	int64_t now = r->lanes[partition_of(r, s->key)].clock;
+	int64_t now = r->lanes[run_partition(r, s->key)].clock;
 	r->out.len--; /* back into the state's object */
 	write_name(&r->out, "values");
 	write_open(&r->out, '{');
@@ -294,12 +107,17 @@ static int by_line(const void *pa, const void *pb)
 	return (a->line > b->line) - (a->line < b->line);
 }
 
+static const char *name_of(const struct run *r, const struct reject *reject)
+{
+	return reject->record.file < r->n_paths ? r->paths[reject->record.file] : r->config.settings.topics.outcomes;
+}
+
 static void write_reject(struct run *r, const struct reject *reject, FILE *to)
 {
 	r->out.len = 0;
 	write_open(&r->out, '{');
 	write_name(&r->out, "file");
-	write_text(&r->out, r->paths[reject->record.file]);
+	write_text(&r->out, name_of(r, reject));
 	write_name(&r->out, "line");
 	write_int(&r->out, reject->record.line);
 	write_name(&r->out, "reason");
@@ -330,7 +148,7 @@ static bool report_rejects(struct run *r, struct err *why)
 	for (size_t i = 0; i < r->n_rejects; i++) {
 		const struct reject *reject = &r->rejects[i];
 		if (!r->quiet)
-			fprintf(stderr, "%s:%u: %s\n", r->paths[reject->record.file], reject->record.line, reject->why);
+			fprintf(stderr, "%s:%u: %s\n", name_of(r, reject), reject->record.line, reject->why);
 		if (to)
 			write_reject(r, reject, to);
 	}
@@ -352,22 +170,15 @@ static void report_counts(struct run *r)
 {
 	size_t subjects;
 	all_subjects(r, &subjects);
-	fprintf(stderr, "%zu events, %zu rejected, %zu of types that no watch knows; %zu messages about %zu subjects\n",
-		r->n_events, r->n_rejects, r->n_ignored, r->n_messages, subjects);
+	fprintf(stderr,
+		"%zu events, %zu rejected, %zu of types that no watch knows; %zu messages and %zu outcomes about %zu "
+		"subjects\n",
+		r->n_events, r->n_rejects, r->n_ignored, r->n_messages, r->n_outcomes, subjects);
 }
 
 static bool run_all(struct run *r, struct err *why)
 {
-	r->decoder = decoder_new(r->config.ruleset);
-	r->engine = engine_new(r->config.ruleset);
-	r->batch = batch_new(r->engine, CLOCK_EVENTS);
-	r->lanes = ARENA_ARRAY(&r->texts, struct lane, r->partitions);
-	if (!sort_into_lanes(r, why))
-		return false;
-	for (int32_t p = 0; p < r->partitions; p++)
-		if (!run_lane(r, &r->lanes[p], why))
-			return err_prefix(why, "partition %d", p);
-	if (!report_rejects(r, why) || (r->state && !report_states(r, why)))
+	if (!run_lanes(r, why) || !report_rejects(r, why) || (r->state && !report_states(r, why)))
 		return false;
 	if (!r->quiet)
 		report_counts(r);
@@ -376,11 +187,7 @@ static bool run_all(struct run *r, struct err *why)
 
 static void close_all(struct run *r)
 {
-	for (int32_t p = 0; r->lanes && p < r->partitions; p++)
-		memory_free(r->lanes[p].memory);
-	batch_free(r->batch);
-	engine_free(r->engine);
-	decoder_free(r->decoder);
+	run_lanes_close(r);
 	buffer_free(&r->out);
 	arena_close(&r->look);
 	arena_close(&r->events);
@@ -389,7 +196,19 @@ static void close_all(struct run *r)
 	config_close(&r->config);
 }
 
-enum { O_PARTITIONS = 256, O_UNTIL, O_STATE, O_UNMASKED, O_VALUES, O_REJECTS, O_CHECK, O_BATCH, O_QUIET, O_HELP };
+enum {
+	O_PARTITIONS = 256,
+	O_UNTIL,
+	O_STATE,
+	O_UNMASKED,
+	O_VALUES,
+	O_REJECTS,
+	O_CHECK,
+	O_BATCH,
+	O_MESSAGES,
+	O_QUIET,
+	O_HELP
+};
 static const struct option options[] = {
 	{"partitions", required_argument, NULL, O_PARTITIONS},
 	{"until", required_argument, NULL, O_UNTIL},
@@ -397,6 +216,7 @@ static const struct option options[] = {
 	{"unmasked", no_argument, NULL, O_UNMASKED},
 	{"rejects", required_argument, NULL, O_REJECTS},
 	{"check", no_argument, NULL, O_CHECK},
+	{"messages", no_argument, NULL, O_MESSAGES},
 	{"quiet", no_argument, NULL, O_QUIET},
 	{"batch", required_argument, NULL, O_BATCH},
 	{"values", no_argument, NULL, O_VALUES},
@@ -437,6 +257,9 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 			break;
 		case O_CHECK:
 			r->check = true;
+			break;
+		case O_MESSAGES:
+			r->only_messages = true;
 			break;
 		case O_QUIET:
 			r->quiet = true;

@@ -45,6 +45,21 @@ static void pass_time(struct test_run *run, int64_t to)
 	run->now = to;
 }
 
+/* A test has one subject, whatever `case` calls it: household/h1/office/1 is household/test/office/1. */
+static void name_subject(struct test_run *run, struct answer *a)
+{
+	for (uint32_t i = 0; i < run->subject.n_cases; i++) {
+		const struct casefile *c = &run->subject.cases[i];
+		for (uint32_t number = 1; number <= c->number; number++) {
+			const char *tail = arena_printf(&run->scratch, "/%.*s/%u", (int)c->unit.len, c->unit.s, number);
+			size_t len = strlen(tail);
+			if (a->case_id.len > len && memcmp(a->case_id.s + a->case_id.len - len, tail, len) == 0)
+				a->case_id = str_of(
+					arena_printf(&run->state, "%s/%s%s", run->test->watch->name, SUBJECT, tail));
+		}
+	}
+}
+
 /* Feedback without `case` is about the one that is open. */
 static bool find_case(struct test_run *run, const struct test_event *e, struct answer *a)
 {
@@ -55,8 +70,10 @@ static bool find_case(struct test_run *run, const struct test_event *e, struct a
 			open = &run->subject.cases[i];
 			n++;
 		}
-	if (a->case_id.len)
+	if (a->case_id.len) {
+		name_subject(run, a);
 		return true;
+	}
 	if (n == 1)
 		a->case_id = str_of(arena_printf(&run->state, "%s/%s/%.*s/%u", run->test->watch->name, SUBJECT,
 						 (int)open->unit.len, open->unit.s, open->number));
@@ -107,6 +124,10 @@ static void run_step(struct test_run *run)
 	if (step->messages) {
 		struct got_row *rows = message_rows(run, &n);
 		compare_rows(run, step->messages, rows, n);
+	}
+	if (step->outcomes) {
+		struct got_row *rows = outcome_rows(run, &n);
+		compare_rows(run, step->outcomes, rows, n);
 	}
 	for (size_t i = 0; i < step->n_values; i++)
 		compare_value(run, &step->values[i]);

@@ -4,153 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- rows */
-static void add(struct test_run *run, struct got_row *row, const char *key, const char *text)
-{
-	if (!row->fields)
-		row->fields = ARENA_ARRAY(&run->scratch, struct got_field, 16);
-	row->fields[row->n_fields++] = (struct got_field){key, text ? text : ""};
-}
-
-static const char *text_of(struct test_run *run, struct str s)
-{
-	return arena_text(&run->scratch, s.s, s.len);
-}
-
-static const char *due_text(struct test_run *run, int32_t due)
-{
-	return due == DAY_NEVER ? "none" : text_of(run, day_text(&run->scratch, due));
-}
-
-/* An instant as a test would write it: a date where it is a day's 00:00. */
-static const char *instant_text(struct test_run *run, int64_t ms)
-{
-	return value_text(run, cel_timestamp(ms / 1000, (uint32_t)(ms % 1000) * 1000000));
-}
-
-static const char *level_of(struct test_run *run, const struct alert *a)
-{
-	uint32_t level = a->level;
-	if (a->state == ALERT_PENDING && a->is) /* the highest whose run has begun */
-		for (size_t i = 0; i < a->is->n_levels; i++)
-			if (a->up[i])
-				level = a->is->levels[i].level;
-	return level < run->r->n_levels ? run->r->levels[level] : "?";
-}
-
-static void add_rule(struct test_run *run, struct got_row *row, const struct rule *rule)
-{
-	if (!rule)
-		return;
-	add(run, row, "title", rule->title);
-	add(run, row, "basis", rule->basis);
-	add(run, row, "assistance", rule->assistance);
-}
-
-static void fill_alert(struct test_run *run, struct got_row *row, const struct alert *a, const struct casefile *c,
-		       const struct case_alert *entry)
-{
-	static const char *const states[] = {"over", "pending", "open", "clearing"};
-	row->rule = a->is;
-	row->member = a->member;
-	row->optional = a->state == ALERT_PENDING;
-	add(run, row, "rule", text_of(run, a->rule));
-	if (a->member.len)
-		add(run, row, "member", text_of(run, a->member));
-	add(run, row, "level", level_of(run, a));
-	add(run, row, "state", states[a->state]);
-	if (c) {
-		add(run, row, "unit", text_of(run, c->unit));
-		add(run, row, "due", due_text(run, entry->due));
-		add(run, row, "case",
-		    arena_printf(&run->scratch, "%s/%.*s/%.*s/%u", run->test->watch->name, (int)run->subject.key.len,
-				 run->subject.key.s, (int)c->unit.len, c->unit.s, c->number));
-	}
-	if (a->state != ALERT_PENDING)
-		add(run, row, "since", instant_text(run, a->since));
-	add(run, row, "number", arena_printf(&run->scratch, "%u", a->number));
-	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
-	add_rule(run, row, a->is);
-}
-
-/* A row for each unit at which an alert is in a case; one where it is in none. */
-struct got_row *alert_rows(struct test_run *run, size_t *n)
-{
-	const struct subject *s = &run->subject;
-	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, s->n_alerts * (size_t)(s->n_cases + 1));
-	*n = 0;
-	for (uint32_t i = 0; i < s->n_alerts; i++) {
-		const struct alert *a = &s->alerts[i];
-		size_t before = *n;
-		if (a->state == ALERT_OVER)
-			continue;
-		for (uint32_t c = 0; c < s->n_cases; c++)
-			for (uint32_t k = 0; s->cases[c].open && k < s->cases[c].n_alerts; k++) {
-				const struct case_alert *entry = &s->cases[c].alerts[k];
-				if (!entry->in || entry->left || !str_equal(entry->rule, a->rule) ||
-				    !str_equal(entry->member, a->member))
-					continue;
-				rows[*n].thing = i;
-				fill_alert(run, &rows[(*n)++], a, &s->cases[c], entry);
-			}
-		if (*n > before)
-			continue;
-		rows[*n].thing = i;
-		fill_alert(run, &rows[(*n)++], a, NULL, NULL);
-	}
-	return rows;
-}
-
-static void fill_told(struct test_run *run, struct got_row *row, const struct message_alert *a)
-{
-	row->rule = a->rule;
-	row->member = a->member;
-	add(run, row, "rule", text_of(run, a->rule_name));
-	if (a->member.len)
-		add(run, row, "member", text_of(run, a->member));
-	add(run, row, "level", a->level);
-	add(run, row, "state", a->state);
-	add(run, row, "summary", text_of(run, a->summary));
-	add(run, row, "since", instant_text(run, a->since));
-	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
-	add_rule(run, row, a->rule);
-}
-
-struct got_row *message_rows(struct test_run *run, size_t *n)
-{
-	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, run->fx.n_messages);
-	*n = 0;
-	for (const struct message *m = run->fx.first; m; m = m->next) {
-		struct got_row *row = &rows[*n];
-		row->thing = (*n)++;
-		add(run, row, "unit", text_of(run, m->unit));
-		add(run, row, "type", message_type_name(m->type));
-		add(run, row, "level", m->level);
-		add(run, row, "due", due_text(run, m->due));
-		add(run, row, "message_no", arena_printf(&run->scratch, "%u", m->number));
-		add(run, row, "case", text_of(run, m->case_id));
-		if (m->previous.len)
-			add(run, row, "previous", text_of(run, m->previous));
-		if (m->reason)
-			add(run, row, "reason", m->reason);
-		add(run, row, "region", text_of(run, m->region));
-		add(run, row, "topic", text_of(run, m->topic));
-		add(run, row, "opened", instant_text(run, m->opened));
-		row->inner = ARENA_ARRAY(&run->scratch, struct got_row, m->n_alerts);
-		for (size_t i = 0; i < m->n_alerts; i++) {
-			row->inner[i].thing = i;
-			fill_told(run, &row->inner[row->n_inner++], &m->alerts[i]);
-		}
-	}
-	return rows;
-}
-
 /* --- matching */
 static const char *field_text(const struct got_row *row, const char *key)
 {
 	for (size_t i = 0; i < row->n_fields; i++)
 		if (strcmp(row->fields[i].key, key) == 0)
 			return row->fields[i].text;
+	return NULL;
+}
+
+static const struct got_list *field_list(const struct got_row *row, const struct node *key)
+{
+	for (size_t i = 0; row && i < row->n_lists; i++)
+		if (node_is(key, row->lists[i].key))
+			return &row->lists[i];
 	return NULL;
 }
 
@@ -185,13 +52,20 @@ struct pairing { /* of expectations and rows, one to one */
 static bool pair_up(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n,
 		    struct pairing *out);
 
+static bool list_fits(struct test_run *run, const struct node *key, const struct node *value, const struct got_row *row)
+{
+	struct pairing inner;
+	const struct got_list *list = field_list(row, key);
+	return list && pair_up(run, value, list->rows, list->n, &inner);
+}
+
 static bool row_fits(struct test_run *run, const struct node *item, struct got_row *row)
 {
+	if (item->kind == NODE_SCALAR) /* of a list of words */
+		return row->n_fields && node_is(item, row->fields[0].text);
 	for (uint32_t i = 0; i < item->n; i++) {
 		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
-		struct pairing inner;
-		if (value->kind == NODE_LIST ? !pair_up(run, value, row->inner, row->n_inner, &inner)
-					     : !field_fits(run, key, value, row))
+		if (value->kind == NODE_LIST ? !list_fits(run, key, value, row) : !field_fits(run, key, value, row))
 			return false;
 	}
 	return true;
@@ -248,17 +122,20 @@ static size_t make_pairs(struct test_run *run, const struct node *item, const st
 			 struct got_pair *pairs)
 {
 	size_t n = 0;
-	for (uint32_t i = 0; item && i < item->n && n < 16; i++) {
+	if (item && item->kind == NODE_SCALAR) /* of a list of words */
+		pairs[n++] = (struct got_pair){row ? row->fields[0].key : "word", item->text.s,
+					       row ? row->fields[0].text : NULL};
+	for (uint32_t i = 0; item && item->kind == NODE_MAP && i < item->n && n < 16; i++) {
 		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
 		const char *got = row ? field_text(row, key->text.s) : NULL;
 		if (value->kind == NODE_LIST) {
-			struct pairing inner;
-			bool same = row && pair_up(run, value, row->inner, row->n_inner, &inner);
+			const struct got_list *list = field_list(row, key);
+			bool same = row && list_fits(run, key, value, row);
 			pairs[n++] = (struct got_pair){
 				key->text.s, arena_printf(&run->scratch, "%u as written", value->n),
 				!row   ? NULL
 				: same ? arena_printf(&run->scratch, "%u as written", value->n)
-				       : arena_printf(&run->scratch, "%zu, not as written", row->n_inner)};
+				       : arena_printf(&run->scratch, "%zu, not as written", list ? list->n : 0)};
 			continue;
 		}
 		if (row && field_fits(run, key, value, row))
@@ -277,7 +154,7 @@ static struct got_row *nearest_row(const struct pairing *p, const struct node *i
 	size_t most = 0;
 	for (size_t k = 0; k < p->n; k++) {
 		size_t same = 0;
-		for (uint32_t i = 0; i < item->n; i++)
+		for (uint32_t i = 0; item->kind == NODE_MAP && i < item->n; i++)
 			if (item->entries[i].value->kind == NODE_SCALAR &&
 			    field_fits(p->run, item->entries[i].key, item->entries[i].value, &p->rows[k]))
 				same += node_is(item->entries[i].key, "rule") ? 8 : 1;
@@ -298,9 +175,11 @@ static const struct rule *rule_of(const struct test_run *run, const struct node 
 
 static void tell_inner(struct test_run *run, const struct node *item, struct got_row *row)
 {
-	const struct node *alerts = node_get(item, "alerts");
-	if (alerts && row)
-		compare_rows(run, alerts, row->inner, row->n_inner);
+	for (uint32_t i = 0; item->kind == NODE_MAP && row && i < item->n; i++) {
+		const struct got_list *list = field_list(row, item->entries[i].key);
+		if (list && item->entries[i].value->kind == NODE_LIST)
+			compare_rows(run, item->entries[i].value, list->rows, list->n);
+	}
 }
 
 void compare_rows(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n)

@@ -1,4 +1,5 @@
-/* What a rule test's run holds, and how its expectations are compared (test_compare.c) and told (test_print.c). */
+/* What a rule test's run holds, and what came as rows (test_rows.c), and how expectations are compared with
+ * it (test_compare.c) and told (test_print.c). */
 #ifndef TEST_RUN_H
 #define TEST_RUN_H
 #include "../conf/rule_test.h"
@@ -25,16 +26,22 @@ struct got_row {
 	struct got_field *fields;
 	size_t n_fields;
 	size_t thing;            /* of rows that show the same alert (at several units) */
-	bool optional;           /* need not be expected: a pending alert */
+	bool optional;           /* need not be expected: pending, or answered */
 	const struct rule *rule; /* to explain; or NULL */
 	struct str member;
-	struct got_row *inner; /* a message's alerts */
-	size_t n_inner;
+	struct got_list *lists; /* a message's alerts, an alert's values, an outcome's rules, … */
+	size_t n_lists;
+};
+struct got_list {
+	const char *key;
+	struct got_row *rows;
+	size_t n;
 };
 
-/* The state's alerts and the step's messages as rows. */
+/* The state's alerts, the step's messages and its outcomes as rows (test_rows.c). */
 struct got_row *alert_rows(struct test_run *run, size_t *n);
 struct got_row *message_rows(struct test_run *run, size_t *n);
+struct got_row *outcome_rows(struct test_run *run, size_t *n);
 /* Compares a list of expectations with what came out, completely, and tells each difference. */
 void compare_rows(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n);
 void compare_value(struct test_run *run, const struct test_value *v);

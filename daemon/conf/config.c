@@ -31,7 +31,6 @@ static void load_all(struct loader *l)
 	find_fingerprints(l);
 	if (!l->faults->errors)
 		warn_all(l);
-	refuse_until_supported(l);
 }
 
 bool config_build(const struct documents *docs, struct config *out, struct faults *faults)

@@ -20,8 +20,8 @@ void load_units(struct loader *l);
 void load_watches(struct loader *l);
 void load_measures(struct loader *l, struct watch *w, const struct node *map);
 void load_derived(struct loader *l, struct watch *w, const struct node *map);
-void load_events(struct loader *l, struct watch *w, const struct node *map);
-void load_subject(struct loader *l, const struct node *n);
+/* subject: the watch's `subject`, or NULL. */
+void load_events(struct loader *l, struct watch *w, const struct node *map, const struct node *subject);
 const struct cel_type *field_cel_type(struct cel_env *env, const struct field *f);
 /* The key as a name in the watch's scope; NULL after a fault: no name, or taken by another. */
 const char *claim_name(struct loader *l, const struct watch *w, const struct node *key);
@@ -35,8 +35,5 @@ const uint32_t *read_units(struct loader *l, const struct node *n, size_t *n_out
 void find_dependencies(struct loader *l); /* inputs, reads, timed, reach, layout (depend.c) */
 void find_fingerprints(struct loader *l); /* of rules and ruleset (fingerprint.c) */
 void warn_all(struct loader *l);          /* (warn.c) */
-/* A part of the language that is parsed but not yet built; refuse_until_supported tells them as faults. */
-void not_yet(struct loader *l, const struct node *n, const char *what);
-void refuse_until_supported(struct loader *l);
 
 #endif

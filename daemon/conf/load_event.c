@@ -8,6 +8,7 @@ struct event_load {
 	struct loader *l;
 	struct watch *w;
 	struct event_type *t;
+	const struct node *subject; /* of the watch, or NULL */
 	const char **data;
 	size_t n_data, cap_data;
 };
@@ -303,9 +304,12 @@ static void load_event(struct event_load *e, const struct node *map)
 	if (!read_map(l, map, arena_printf(&l->scratch, "the event `%s`", t->type), keys, COUNT(keys)))
 		return;
 	scan_all(e, map);
+	if (e->subject && e->subject->kind == NODE_SCALAR && !e->subject->bad)
+		scan_data(e, e->subject);
 	t->data = e->data;
 	t->n_data = e->n_data;
 	t->env = event_env(e);
+	t->subject = assign_one(e, e->subject, KINDS_KEY, KEY_EXPECTED);
 	t->key = assign_one(e, node_get(map, "key"), KINDS_KEY, KEY_EXPECTED);
 	t->at = assign_one(e, node_get(map, "at"), KIND_BIT(CEL_STRING) | KIND_BIT(CEL_TIMESTAMP), "a time");
 	load_set(e, node_get(map, "set"), "fact", e->w->facts, e->w->n_facts, &t->set, &t->n_set);
@@ -322,8 +326,33 @@ static int by_type(const void *a, const void *b)
 	return str_compare(str_of(((const struct event_type *)a)->type), str_of(((const struct event_type *)b)->type));
 }
 
-void load_events(struct loader *l, struct watch *w, const struct node *map)
+/* The watch's `subject` alone, so that its faults are told once and not for each event type; NULL where it has some. */
+static const struct node *check_subject(struct loader *l, const struct node *n)
 {
+	struct event_type type = {0};
+	struct event_load e = {.l = l, .t = &type};
+	size_t errors = l->faults->errors;
+	if (!n || !read_scalar(l, n, "`subject`"))
+		return NULL;
+	scan_data(&e, n);
+	type.env = event_env(&e);
+	cel_program_free(compile_expression(l, type.env, n, KINDS_KEY, KEY_EXPECTED));
+	cel_env_free(type.env);
+	return l->faults->errors == errors ? n : NULL;
+}
+
+/* Feedback is about the subject that is its key, wherever the watch's other events say theirs. */
+static bool is_feedback(const struct node *key)
+{
+	for (int kind = ANSWER_ACKNOWLEDGED; kind <= ANSWER_NOT_CONFIRMED; kind++)
+		if (node_is(key, answer_type((enum answer_kind)kind)))
+			return true;
+	return false;
+}
+
+void load_events(struct loader *l, struct watch *w, const struct node *map, const struct node *subject)
+{
+	subject = check_subject(l, subject);
 	if (!map || !read_map(l, map, "`events`", NULL, 0))
 		return;
 	w->events = ARENA_ARRAY(&l->r->arena, struct event_type, map->n);
@@ -333,21 +362,8 @@ void load_events(struct loader *l, struct watch *w, const struct node *map)
 			continue;
 		struct event_type *t = &w->events[w->n_events++];
 		*t = (struct event_type){.type = keep_text(l, key->text), .place = keep_place(l, key)};
-		load_event(&(struct event_load){.l = l, .w = w, .t = t}, map->entries[i].value);
+		struct event_load e = {.l = l, .w = w, .t = t, .subject = is_feedback(key) ? NULL : subject};
+		load_event(&e, map->entries[i].value);
 	}
 	qsort(w->events, w->n_events, sizeof *w->events, by_type);
-}
-
-void load_subject(struct loader *l, const struct node *n)
-{
-	struct event_type type = {0};
-	struct event_load e = {.l = l, .t = &type};
-	if (!read_scalar(l, n, "`subject`"))
-		return;
-	scan_data(&e, n);
-	type.env = event_env(&e);
-	struct cel_program *program = compile_expression(l, type.env, n, KINDS_KEY, KEY_EXPECTED);
-	cel_program_free(program);
-	cel_env_free(type.env);
-	not_yet(l, n, "`subject`");
 }

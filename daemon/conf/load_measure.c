@@ -109,10 +109,11 @@ void load_measures(struct loader *l, struct watch *w, const struct node *map)
 	}
 	for (size_t i = 0; i < w->n_measures; i++)
 		link_measure(l, w, maps, i);
-	for (size_t i = 0; i < w->n_measures; i++)
-		declare_name(l, w, w->measures[i].name,
-			     w->measures[i].count ? cel_type_int(w->env) : cel_type_double(w->env), NAME_MEASURE,
-			     (uint32_t)i);
+	for (size_t i = 0; i < w->n_measures; i++) {
+		const struct measure *m = &w->measures[i];
+		const struct cel_type *number = m->count ? cel_type_int(w->env) : cel_type_double(w->env);
+		declare_name(l, w, m->name, cel_type_with_unit(w->env, number, m->unit), NAME_MEASURE, (uint32_t)i);
+	}
 }
 
 /* --- derived values */
@@ -122,6 +123,14 @@ struct formula {
 	enum { FRESH, UNDER_WAY, DONE } state;
 	bool circular;
 };
+
+/* In the unit that is declared for it (income_year / heads may be yuan/year), else in the one that its expression is
+ * counted in. */
+static const struct cel_type *formula_type(const struct watch *w, const struct derived *d)
+{
+	const struct cel_type *type = d->program ? cel_program_type(d->program) : cel_type_dyn(w->env);
+	return cel_type_with_unit(w->env, type, d->unit);
+}
 
 static void load_formula(struct loader *l, struct watch *w, const struct formula *f)
 {
@@ -140,8 +149,7 @@ static void load_formula(struct loader *l, struct watch *w, const struct formula
 	if (f->value && !f->circular)
 		d->program = compile_expression(l, w->env, f->value, unit ? KINDS_NUMBER : KINDS_ANY,
 						"a number, since it has a unit");
-	declare_name(l, w, d->name, d->program ? cel_program_type(d->program) : cel_type_dyn(w->env), NAME_DERIVED,
-		     (uint32_t)w->n_derived++);
+	declare_name(l, w, d->name, formula_type(w, d), NAME_DERIVED, (uint32_t)w->n_derived++);
 }
 
 /* Depth first: what a formula reads is loaded before it. */

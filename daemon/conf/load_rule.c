@@ -131,7 +131,6 @@ static void load_each(struct loader *l, struct rule *rule, const struct node *n)
 			declare_name(l, w, variable, w->lists[rule->each].type, NAME_EACH, (uint32_t)rule->each);
 	else
 		rule->each = -1;
-	not_yet(l, n, "`each`");
 }
 
 static void load_per(struct loader *l, struct rule *rule, const struct node *n)
@@ -143,7 +142,6 @@ static void load_per(struct loader *l, struct rule *rule, const struct node *n)
 		return;
 	rule->per = units[i];
 	rule->has_per = true;
-	not_yet(l, n, "`per`");
 }
 
 /* --- summaries */

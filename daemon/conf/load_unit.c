@@ -59,7 +59,6 @@ static void read_each(struct loader *l, const struct node *n, struct unit *u)
 		      n->text.s);
 	else
 		u->each_digits = (uint32_t)digits;
-	not_yet(l, n, "a unit for `each` code");
 }
 
 static void read_codes(struct loader *l, const struct node *map, struct unit *u)
@@ -97,15 +96,14 @@ static void read_escalation(struct loader *l, const struct node *n, struct unit 
 			FAULT(l, to, "`%s` escalates to itself; expected another unit", u->name);
 	if (after)
 		read_span(l, after, "`after`", SPANS_WORKING, &u->escalate_after);
-	not_yet(l, n, "`escalate`");
 }
 
 static void read_wait(struct loader *l, const struct node *map, const char *key, unsigned units, struct span *out)
 {
 	const struct node *n = node_get(map, key);
 	char *what = arena_printf(&l->scratch, "`%s`", key);
-	if (n && read_span(l, n, what, units, out) && out->n > 0)
-		not_yet(l, n, what);
+	if (n)
+		read_span(l, n, what, units, out);
 }
 
 static void read_township(struct loader *l, const struct node *map, struct unit *u)

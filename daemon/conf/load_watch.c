@@ -16,9 +16,9 @@ const struct cel_type *field_cel_type(struct cel_env *env, const struct field *f
 	case FIELD_BOOL:
 		return cel_type_bool(env);
 	case FIELD_INT:
-		return cel_type_int(env);
+		return cel_type_with_unit(env, cel_type_int(env), f->unit);
 	case FIELD_DOUBLE:
-		return cel_type_double(env);
+		return cel_type_with_unit(env, cel_type_double(env), f->unit);
 	case FIELD_STRING:
 		return cel_type_string(env);
 	case FIELD_DATE:
@@ -296,11 +296,34 @@ static void read_region_fact(struct loader *l, struct watch *w, const struct nod
 
 static void declare_common(struct loader *l, struct watch *w)
 {
-	for (size_t i = 0; i < l->r->n_thresholds; i++)
-		declare_name(l, w, arena_printf(&l->scratch, "threshold.%s", l->r->thresholds[i].name),
-			     cel_type_double(w->env), NAME_THRESHOLD, (uint32_t)i);
+	for (size_t i = 0; i < l->r->n_thresholds; i++) {
+		const struct threshold *t = &l->r->thresholds[i];
+		declare_name(l, w, arena_printf(&l->scratch, "threshold.%s", t->name),
+			     cel_type_with_unit(w->env, cel_type_double(w->env), t->unit), NAME_THRESHOLD, (uint32_t)i);
+	}
 	declare_name(l, w, "today", cel_type_timestamp(w->env), NAME_TODAY, 0);
 	declare_name(l, w, "since", cel_type_timestamp(w->env), NAME_SINCE, 0);
+}
+
+/* A watch may read the outcomes; the daemon's other topics are its own.  Each record is read for one watch. */
+static void check_topic(struct loader *l, const struct node *n, const struct watch *w)
+{
+	const struct settings *s = l->settings;
+	const char *own[] = {s->topics.feedback, s->topics.rejects, s->topics.forward, s->topics.state};
+	for (size_t i = 0; i < COUNT(own); i++)
+		if (own[i] && strcmp(own[i], w->topic) == 0)
+			FAULT(l, n,
+			      "`%s` is one of the daemon's own topics; expected a topic of the watch's own, or `%s`",
+			      w->topic, s->topics.outcomes);
+	for (uint32_t i = 0; i < w->index; i++) {
+		const struct watch *other = l->r->watches[i];
+		if (other->topic && strcmp(other->topic, w->topic) == 0)
+			faults_warn(l->faults, keep_place(l, n),
+				    "the watch `%s` reads `%s` already: the daemon gives this one nothing of it; "
+				    "expected a "
+				    "topic of its own",
+				    other->name, w->topic);
+	}
 }
 
 static void load_watch(struct loader *l, const struct node *root, struct watch *w)
@@ -312,15 +335,16 @@ static void load_watch(struct loader *l, const struct node *root, struct watch *
 	w->title = read_title(l, root, w->name);
 	const struct node *topic = read_needed(l, root, "the watch", "topic"), *subject = node_get(root, "subject");
 	w->topic = topic ? read_topic(l, topic, false) : NULL;
+	w->fed_by_outcomes = w->topic && strcmp(w->topic, l->settings->topics.outcomes) == 0;
+	if (w->topic)
+		check_topic(l, topic, w);
 	load_facts(l, w, node_get(root, "facts"));
 	load_lists(l, w, node_get(root, "members"));
 	load_measures(l, w, node_get(root, "measures"));
 	declare_common(l, w);
 	load_derived(l, w, node_get(root, "derived"));
-	load_events(l, w, node_get(root, "events"));
+	load_events(l, w, node_get(root, "events"), subject);
 	read_region_fact(l, w, node_get(root, "region"));
-	if (subject)
-		load_subject(l, subject);
 }
 
 void load_watches(struct loader *l)

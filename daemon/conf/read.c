@@ -51,6 +51,16 @@ void unknown_name(struct loader *l, const struct node *n, const char *what, cons
 		FAULT(l, n, "unknown %s `%s`; there is none yet", what, name);
 }
 
+/* {summary: 45000元,预警线50000元}: the second half is a key without a colon. */
+static bool is_torn(const struct node *key, const struct node *value)
+{
+	const struct source *s = key->source;
+	uint32_t at = key->end;
+	while (at < s->len && s->text[at] == ' ')
+		at++;
+	return node_empty(value) && at < s->len && (s->text[at] == ',' || s->text[at] == '}');
+}
+
 bool read_map(struct loader *l, const struct node *n, const char *what, const char *const *keys, size_t n_keys)
 {
 	if (n->bad)
@@ -64,7 +74,11 @@ bool read_map(struct loader *l, const struct node *n, const char *what, const ch
 		bool known = key->bad;
 		for (size_t k = 0; k < n_keys && !known; k++)
 			known = node_is(key, keys[k]);
-		if (!known)
+		if (!known && is_torn(key, n->entries[i].value))
+			FAULT(l, key,
+			      "`%s` follows a comma and has no `:`; expected quotes around text that holds a comma",
+			      key->text.s);
+		else if (!known)
 			unknown_name(l, key, "key", key->text.s, keys, n_keys);
 	}
 	return true;

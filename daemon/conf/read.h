@@ -19,11 +19,6 @@ struct loader {
 	const struct node **watch_nodes, **rule_nodes; /* of ruleset.watches and .rules, for later checks */
 	const struct source *kept_source;              /* the last source whose name was kept, */
 	const char *kept_name;                         /* and the copy */
-	struct {                                       /* what is refused until it is built (refuse.c) */
-		struct place at;
-		const char *what;
-	} * later;
-	size_t n_later, later_cap;
 };
 
 #define FAULT(l, node, ...) faults_add((l)->faults, node_place(node), __VA_ARGS__)

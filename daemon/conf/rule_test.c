@@ -1,27 +1,11 @@
 /* Reads rule tests.  An event's data is YAML here and JSON over Kafka: numbers, true, false and null are what JSON
  * would have, except where they go straight to a fact that is text. */
-#include "rule_test.h"
-#include "load.h"
+#include "rule_test_read.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What an alert, a message and an alert in a message may be compared by. */
-static const char *const alert_keys[] = {"rule", "version", "member", "level", "state", "unit",      "case",
-					 "due",  "since",   "number", "title", "basis", "assistance"};
-static const char *const message_keys[] = {"unit",   "type",  "case",   "previous", "level",      "due",
-					   "opened", "topic", "reason", "region",   "message_no", "alerts"};
-static const char *const told_keys[] = {"rule",  "version", "member", "level",      "state",
-					"since", "title",   "basis",  "assistance", "summary"};
 static const char *const event_keys[] = {"time", "rejected"};
-static const char *const alert_states[] = {"pending", "open", "clearing"};
-
-struct reader {
-	struct loader l;
-	struct arena *arena;
-	const struct ruleset *r;
-	const struct watch *w;
-};
 
 static bool read_time(struct reader *t, const struct node *n, const char *what, int64_t *out)
 {
@@ -158,17 +142,13 @@ static const struct entry *event_entry(const struct node *item)
 	return NULL;
 }
 
-static const char *const answer_words[] = {[ANSWER_ACKNOWLEDGED] = "case.acknowledged",
-					   [ANSWER_CONFIRMED] = "case.confirmed",
-					   [ANSWER_MEASURE_TAKEN] = "case.measure_taken",
-					   [ANSWER_HANDLED] = "case.handled",
-					   [ANSWER_NOT_CONFIRMED] = "case.not_confirmed"};
+enum { N_ANSWERS = ANSWER_NOT_CONFIRMED + 1 };
 
 static int find_answer(const struct node *key)
 {
-	for (size_t i = 0; i < COUNT(answer_words); i++)
-		if (node_is(key, answer_words[i]))
-			return (int)i;
+	for (int i = 0; i < N_ANSWERS; i++)
+		if (node_is(key, answer_type((enum answer_kind)i)))
+			return i;
 	return -1;
 }
 
@@ -180,26 +160,30 @@ static bool read_type(struct reader *t, const struct node *key, struct test_even
 		e->answer = ARENA_ARRAY(t->arena, struct answer, 1);
 		*e->answer = (struct answer){
 			.kind = (enum answer_kind)answer, .at = e->time, .until = TIME_NEVER, .message_no = -1};
-		not_yet(&t->l, key, "feedback");
 	}
 	if (e->type || key->bad || answer >= 0)
 		return e->type || answer >= 0;
-	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events + COUNT(answer_words));
+	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->w->n_events + N_ANSWERS);
 	size_t n = 0;
 	for (; n < t->w->n_events; n++)
 		names[n] = t->w->events[n].type;
-	for (size_t i = 0; i < COUNT(answer_words); i++)
-		names[n++] = answer_words[i];
+	for (int i = 0; i < N_ANSWERS; i++)
+		names[n++] = answer_type((enum answer_kind)i);
 	unknown_name(&t->l, key, "event type", key->text.s, names, n);
 	return false;
 }
 
 /* What feedback says (language.md, "Feedback"). */
-static void read_answer(struct reader *t, const struct node *map, struct answer *a)
+static void read_answer(struct reader *t, const struct node *map, const struct event_type *type, struct answer *a)
 {
-	static const char *const keys[] = {"case",       "by",    "at",      "note", "until",
-					   "message_no", "rules", "measure", "when"};
-	if ((map->kind == NODE_SCALAR && node_empty(map)) || !read_map(&t->l, map, "feedback", keys, COUNT(keys)))
+	static const char *const ours[] = {"case",       "by",    "at",      "note",  "until",
+					   "message_no", "rules", "measure", "which", "when"};
+	size_t n = type ? type->n_data : 0;
+	const char **keys = ARENA_ARRAY(&t->l.scratch, const char *, COUNT(ours) + n);
+	memcpy(keys, ours, sizeof ours);
+	for (size_t i = 0; i < n; i++) /* what the watch's `events` read of it besides */
+		keys[COUNT(ours) + i] = type->data[i];
+	if ((map->kind == NODE_SCALAR && node_empty(map)) || !read_map(&t->l, map, "feedback", keys, COUNT(ours) + n))
 		return;
 	const struct node *id = node_get(map, "case"), *at = node_get(map, "at"), *until = node_get(map, "until");
 	const struct node *number = node_get(map, "message_no"), *rules = node_get(map, "rules");
@@ -243,7 +227,7 @@ static bool read_event(struct reader *t, const struct node *item, int64_t at, st
 	if (rejected && read_scalar(&t->l, rejected, "`rejected`"))
 		e->rejected = rejected->text.s;
 	if (e->answer)
-		read_answer(t, entry->value, e->answer);
+		read_answer(t, entry->value, e->type, e->answer);
 	if (e->type)
 		read_data(t, entry->value, e);
 	return true;
@@ -258,125 +242,10 @@ static void read_events(struct reader *t, const struct node *list, struct test_s
 		step->n_events += read_event(t, list->entries[i].value, step->at, &step->events[step->n_events]);
 }
 
-/* --- expectations */
-static void check_known(struct reader *t, const struct node *n, const char *what, const char *const *names,
-			size_t count)
-{
-	bool known = n->kind == NODE_SCALAR && n->bad;
-	for (size_t i = 0; i < count && !known; i++)
-		known = node_is(n, names[i]);
-	if (!known && read_scalar(&t->l, n, what))
-		unknown_name(&t->l, n, what, n->text.s, names, count);
-}
-
-static void check_rule(struct reader *t, const struct node *n)
-{
-	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->r->n_rules);
-	size_t count = 0;
-	for (size_t i = 0; i < t->r->n_rules; i++)
-		if (t->r->rules[i]->watch == t->w)
-			names[count++] = t->r->rules[i]->name;
-	check_known(t, n, "rule", names, count);
-}
-
-/* A unit for each code is written with its code: township/360704102. */
-static void check_unit(struct reader *t, const struct node *n)
-{
-	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, t->r->n_units);
-	const char *slash = n->kind == NODE_SCALAR ? strchr(n->text.s, '/') : NULL;
-	for (size_t i = 0; i < t->r->n_units; i++) {
-		const struct unit *u = &t->r->units[i];
-		names[i] = u->name;
-		if (slash && u->each_digits && strlen(u->name) == (size_t)(slash - n->text.s) &&
-		    strncmp(u->name, n->text.s, strlen(u->name)) == 0)
-			return;
-	}
-	check_known(t, n, "unit", names, t->r->n_units);
-}
-
-static void check_alert_by(struct reader *t, const struct node *item, const char *const *keys, size_t n_keys)
-{
-	if (!read_map(&t->l, item, "an alert", keys, n_keys))
-		return;
-	for (uint32_t i = 0; i < item->n; i++) {
-		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
-		if (node_is(key, "rule"))
-			check_rule(t, value);
-		else if (node_is(key, "unit"))
-			check_unit(t, value);
-		else if (node_is(key, "level"))
-			check_known(t, value, "level", t->r->levels, t->r->n_levels);
-		else if (node_is(key, "state"))
-			check_known(t, value, "state", alert_states, COUNT(alert_states));
-		else if (value->kind != NODE_SCALAR)
-			read_scalar(&t->l, value, key->text.s);
-	}
-}
-
-static void check_alert(struct reader *t, const struct node *item)
-{
-	check_alert_by(t, item, alert_keys, COUNT(alert_keys));
-}
-
-static void check_message(struct reader *t, const struct node *item)
-{
-	static const char *const types[] = {"case.opened",    "case.changed", "case.raised", "case.reminded",
-					    "case.escalated", "case.cleared", "case.closed"};
-	if (!read_map(&t->l, item, "a message", message_keys, COUNT(message_keys)))
-		return;
-	for (uint32_t i = 0; i < item->n; i++) {
-		const struct node *key = item->entries[i].key, *value = item->entries[i].value;
-		if (node_is(key, "unit"))
-			check_unit(t, value);
-		else if (node_is(key, "type"))
-			check_known(t, value, "type", types, COUNT(types));
-		else if (node_is(key, "level"))
-			check_known(t, value, "level", t->r->levels, t->r->n_levels);
-		else if (node_is(key, "alerts") && read_list(&t->l, value, "`alerts`"))
-			for (uint32_t k = 0; k < value->n; k++)
-				check_alert_by(t, value->entries[k].value, told_keys, COUNT(told_keys));
-		else if (!node_is(key, "alerts") && value->kind != NODE_SCALAR)
-			read_scalar(&t->l, value, key->text.s);
-	}
-}
-
-static const struct node *check_list(struct reader *t, const struct node *list, const char *what,
-				     void (*check)(struct reader *, const struct node *))
-{
-	if (!list || !read_list(&t->l, list, what))
-		return NULL;
-	for (uint32_t i = 0; i < list->n; i++)
-		check(t, list->entries[i].value);
-	return list;
-}
-
-static void read_values(struct reader *t, const struct node *map, struct test_step *step)
-{
-	const struct watch *w = t->w;
-	if (!map || !read_map(&t->l, map, "`values`", NULL, 0))
-		return;
-	const char **names = ARENA_ARRAY(&t->l.scratch, const char *, w->n_names);
-	size_t count = 0;
-	for (size_t v = 0; v < w->n_names; v++)
-		if (w->names[v].kind != NAME_EACH)
-			names[count++] = w->names[v].text;
-	step->values = ARENA_ARRAY(t->arena, struct test_value, map->n);
-	for (uint32_t i = 0; i < map->n; i++) {
-		const struct node *key = map->entries[i].key, *value = map->entries[i].value;
-		uint32_t v = 0;
-		while (v < w->n_names && !node_is(key, w->names[v].text))
-			v++;
-		if (v == w->n_names)
-			unknown_name(&t->l, key, "name", key->text.s, names, count);
-		else if (read_scalar(&t->l, value, "an expected value"))
-			step->values[step->n_values++] = (struct test_value){v, key, value};
-	}
-}
-
 /* --- tests */
 static void read_step(struct reader *t, const struct node *n, struct test_step *step)
 {
-	static const char *const keys[] = {"at", "events", "expect", "expect_messages", "values"};
+	static const char *const keys[] = {"at", "events", "expect", "expect_messages", "expect_outcomes", "values"};
 	step->node = n;
 	if (!read_map(&t->l, n, "a step", keys, COUNT(keys)))
 		return;
@@ -384,15 +253,14 @@ static void read_step(struct reader *t, const struct node *n, struct test_step *
 	if (at)
 		read_time(t, at, "`at`", &step->at);
 	read_events(t, node_get(n, "events"), step);
-	step->expect = check_list(t, node_get(n, "expect"), "`expect`", check_alert);
-	step->messages = check_list(t, node_get(n, "expect_messages"), "`expect_messages`", check_message);
-	read_values(t, node_get(n, "values"), step);
+	read_expectations(t, n, step);
 }
 
 static void check_something(struct reader *t, const struct rule_test *test)
 {
 	for (size_t i = 0; i < test->n_steps; i++)
-		if (test->steps[i].expect || test->steps[i].messages || test->steps[i].n_values)
+		if (test->steps[i].expect || test->steps[i].messages || test->steps[i].outcomes ||
+		    test->steps[i].n_values)
 			return;
 	FAULT(&t->l, test->node,
 	      "the test `%s` expects nothing; expected `expect`, `expect_messages` or `values` in a step", test->name);
@@ -453,7 +321,6 @@ struct rule_test *tests_read(const struct documents *docs, struct config *config
 		*test = (struct rule_test){.name = name->text.s, .node = d->root};
 		read_test(&t, d->root, test);
 	}
-	refuse_until_supported(&t.l);
 	arena_close(&t.l.scratch);
 	faults_sort(faults);
 	return tests;

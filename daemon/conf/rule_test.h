@@ -26,7 +26,7 @@ struct test_step {
 	int64_t at; /* ms */
 	struct test_event *events;
 	size_t n_events;
-	const struct node *expect, *messages; /* checked lists of maps, or NULL: not compared */
+	const struct node *expect, *messages, *outcomes; /* checked lists of maps, or NULL: not compared */
 	struct test_value *values;
 	size_t n_values;
 };

@@ -3,6 +3,16 @@
 #include "step.h"
 #include <string.h>
 
+const char *answer_type(enum answer_kind kind)
+{
+	static const char *const types[] = {[ANSWER_ACKNOWLEDGED] = "case.acknowledged",
+					    [ANSWER_CONFIRMED] = "case.confirmed",
+					    [ANSWER_MEASURE_TAKEN] = "case.measure_taken",
+					    [ANSWER_HANDLED] = "case.handled",
+					    [ANSWER_NOT_CONFIRMED] = "case.not_confirmed"};
+	return types[kind];
+}
+
 /* Takes <watch>/<subject>/<unit>/<number> apart; a unit may hold a slash (township/360704102), a subject too. */
 static bool parse_case(const struct subject *s, struct str id, struct str *unit, uint64_t *number)
 {

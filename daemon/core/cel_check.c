@@ -239,12 +239,15 @@ static void check_optional(struct checker *k, struct node *node, struct node *ki
 static void check_list(struct checker *k, struct node *node)
 {
 	const struct cel_type *element = cel_basic(k, TYPE_FREE);
-	for (uint32_t i = 0; i < node->n; i++) {
+	for (uint32_t i = 0; i < node->n; i++)
 		cel_check_node(k, node->kids[i]);
+	cel_mix_all(k, node);
+	for (uint32_t i = 0; i < node->n; i++) {
 		const struct cel_type *type = node->kids[i]->type;
 		if (node->optionals && node->optionals[i])
 			check_optional(k, node, node->kids[i], &type);
-		element = cel_type_join(k->env, element, type);
+		if (cel_same_unit(k, node->kids[i], "list", element, type))
+			element = cel_type_join(k->env, element, type);
 	}
 	if (!node->faulty)
 		node->type = cel_type_list(k->env, element);
@@ -266,7 +269,8 @@ static void check_map(struct checker *k, struct node *node)
 			cel_wrong(k, node, pair[0]->pos, pair[0]->len, "a map's key can't be %s",
 				  cel_type_name(pair[0]->type));
 		key = cel_type_join(k->env, key, pair[0]->type);
-		value = cel_type_join(k->env, value, type);
+		if (cel_same_unit(k, pair[1], "list", value, type))
+			value = cel_type_join(k->env, value, type);
 	}
 	if (!node->faulty)
 		node->type = cel_type_map(k->env, key, value);
@@ -298,6 +302,8 @@ static void check_cond(struct checker *k, struct node *node)
 	if (node->faulty)
 		return;
 	cel_mix(k, yes, no);
+	if (!cel_same_unit(k, node, "choose between", yes->type, no->type))
+		return;
 	if (cel_type_fits(yes->type, no->type))
 		node->type = cel_type_join(k->env, yes->type, no->type);
 	else

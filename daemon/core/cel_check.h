@@ -27,5 +27,9 @@ void cel_mix(struct checker *k, struct node *a, struct node *b);
 __attribute__((format(printf, 5, 6))) void cel_wrong(struct checker *k, struct node *node, uint32_t pos, uint32_t len,
 						     const char *format, ...);
 const struct cel_type *cel_basic(const struct checker *k, int kind);
+void cel_mix_all(struct checker *k, struct node *node); /* the same for a list or arguments */
+/* Two numbers, or lists or maps of them, counted in different units: told at the node, where they meet. */
+bool cel_same_unit(struct checker *k, struct node *node, const char *what, const struct cel_type *a,
+		   const struct cel_type *b);
 bool cel_is_local(const struct checker *k, const char *name);
 #endif

@@ -68,14 +68,41 @@ void cel_mix(struct checker *k, struct node *a, struct node *b)
 	}
 }
 
-/* Two numbers counted in different units: told, where they meet. */
+void cel_mix_all(struct checker *k, struct node *node)
+{
+	uint32_t one = 0;
+	while (one < node->n && node->kids[one]->type->kind != CEL_DOUBLE)
+		one++;
+	for (uint32_t i = 0; i < node->n && one < node->n; i++)
+		cel_mix(k, node->kids[i], node->kids[one]);
+}
+
+/* The two units that differ, of numbers or of what lists, optionals and maps hold. */
+static bool units_differ(const struct cel_type *a, const struct cel_type *b, const char *units[2])
+{
+	units[0] = a->unit;
+	units[1] = b->unit;
+	if (a->unit && b->unit)
+		return strcmp(a->unit, b->unit) != 0;
+	if (a->kind != b->kind || a->fields || b->fields)
+		return false;
+	return (a->a && b->a && units_differ(a->a, b->a, units)) || (a->b && b->b && units_differ(a->b, b->b, units));
+}
+
+bool cel_same_unit(struct checker *k, struct node *node, const char *what, const struct cel_type *a,
+		   const struct cel_type *b)
+{
+	const char *units[2];
+	if (!units_differ(a, b, units))
+		return true;
+	cel_wrong(k, node, node->mark, node->mark_len, "can't %s %s and %s: they are different units", what, units[0],
+		  units[1]);
+	return false;
+}
+
 static bool same_unit(struct checker *k, struct node *node, const char *what)
 {
-	const char *a = node->kids[0]->type->unit, *b = node->kids[1]->type->unit;
-	if (!a || !b || strcmp(a, b) == 0)
-		return true;
-	cel_wrong(k, node, node->mark, node->mark_len, "can't %s %s and %s: they are different units", what, a, b);
-	return false;
+	return cel_same_unit(k, node, what, node->kids[0]->type, node->kids[1]->type);
 }
 
 /* The unit of a result of two numbers. */
@@ -116,12 +143,16 @@ static void check_arithmetic(struct checker *k, struct node *node)
 		snprintf(what, sizeof what, verbs[node->op], cel_type_name(a->type), cel_type_name(b->type));
 		cel_wrong(k, node, node->mark, node->mark_len, "can't %s", what);
 	} else if (result == CEL_LIST && cel_type_is(a->type, CEL_LIST) && cel_type_is(b->type, CEL_LIST)) {
-		node->type = cel_type_join(k->env, a->type, b->type);
+		if (same_unit(k, node, "join lists of"))
+			node->type = cel_type_join(k->env, a->type, b->type);
 	} else {
 		bool mixed = k->env->options.mixed_arithmetic && (cel_type_loose(a->type) || cel_type_loose(b->type));
 		node->type = cel_basic(k, mixed && result <= CEL_DOUBLE ? TYPE_DYN : result);
 		if (node->op == T_STAR || node->op == T_SLASH ||
-		    same_unit(k, node, node->op == T_PLUS ? "add" : "subtract"))
+		    same_unit(k, node,
+			      node->op == T_PLUS    ? "add"
+			      : node->op == T_MINUS ? "subtract"
+						    : "take the remainder of"))
 			node->type = with_unit(k, node, node->type);
 	}
 }
@@ -193,6 +224,8 @@ static void check_in(struct checker *k, struct node *node)
 		if (!comparable(of->a, a->type))
 			cel_wrong(k, node, node->mark, node->mark_len, "%s is never in %s", cel_type_name(a->type),
 				  cel_type_name(of));
+		else if (!cel_same_unit(k, node, "compare", a->type, of->a))
+			return;
 		for (uint32_t i = 0; in->kind == N_LIST && i < in->n; i++) {
 			check_word(k, node, a, in->kids[i]);
 			check_word(k, node, in->kids[i], a);
@@ -287,16 +320,21 @@ static void no_overload(struct checker *k, struct node *node, const struct cel_t
 }
 
 /* math.greatest and math.least: of numbers, or of one list of numbers. */
-static const struct cel_type *extreme_type(struct checker *k, struct node *node, const struct cel_type *const *types)
+static const struct cel_type *extreme_type(struct checker *k, struct node *node)
 {
 	const struct cel_type *all = cel_basic(k, TYPE_FREE);
+	cel_mix_all(k, node);
 	for (uint32_t i = 0; i < node->n; i++) {
-		const struct cel_type *t = node->n == 1 && types[i]->kind == CEL_LIST ? types[i]->a : types[i];
+		const struct cel_type *t = node->kids[i]->type;
+		if (node->n == 1 && t->kind == CEL_LIST)
+			t = t->a;
 		if (!cel_type_number(t) && !cel_type_loose(t)) {
 			cel_wrong(k, node, node->kids[i]->pos, node->kids[i]->len, "%s() compares numbers, this is %s",
-				  node->name, cel_type_name(types[i]));
+				  node->name, cel_type_name(node->kids[i]->type));
 			return cel_basic(k, TYPE_DYN);
 		}
+		if (!cel_same_unit(k, node, "compare", all, t))
+			return cel_basic(k, TYPE_DYN);
 		all = cel_type_join(k->env, all, t);
 	}
 	return cel_type_loose(all) ? cel_basic(k, TYPE_DYN) : all;
@@ -326,7 +364,7 @@ static bool choose(struct checker *k, struct node *node, const struct cel_type *
 	}
 	if (!node->overload)
 		return false;
-	node->type = node->overload->variadic ? extreme_type(k, node, types) : agreed;
+	node->type = node->overload->variadic ? extreme_type(k, node) : agreed;
 	return true;
 }
 
@@ -346,7 +384,8 @@ static bool choose_mixed(struct checker *k, struct node *node, const struct cel_
 	for (uint32_t i = node->method; i < node->n; i++)
 		if (node->kids[i]->type->kind == CEL_INT) {
 			to_double(node->kids[i]);
-			node->kids[i]->type = cel_basic(k, CEL_DOUBLE);
+			node->kids[i]->type =
+				cel_type_with_unit(k->env, cel_basic(k, CEL_DOUBLE), node->kids[i]->type->unit);
 		}
 	return true;
 }

@@ -59,7 +59,7 @@ static struct str value_text(struct engine *e, struct cel_value v)
 	}
 }
 
-static struct str summary_text(struct engine *e, const struct rule *rule)
+struct str summary_text(struct engine *e, const struct rule *rule)
 {
 	struct str *parts = arena_alloc(&e->scratch, (rule->n_summary + 1) * sizeof *parts);
 	size_t size = 0, used = 0;

@@ -22,6 +22,10 @@ void engine_reset(struct engine *e); /* after each batch: gives back its scratch
 bool engine_step(struct engine *e, struct subject *s, const struct event *event, int64_t now, struct effects *fx,
 		 struct err *why);
 
+/* The subject that the watch's `subject:` finds in an event whose type has one: text, or a whole number's digits; lives
+ * until engine_reset or as long as the event.  False: why names the field. */
+bool engine_subject(struct engine *e, const struct event *event, struct str *out, struct err *why);
+
 /* Checks the invariants of a state (for tests and simulations); false: why says which is broken. */
 bool engine_check(const struct engine *e, const struct subject *s, struct err *why);
 
@@ -29,6 +33,9 @@ bool engine_check(const struct engine *e, const struct subject *s, struct err *w
 void engine_set_now(struct engine *e, int64_t now);
 /* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
+/* A rule's summary as its message would have it. */
+struct str engine_summary(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
+			  struct arena *out);
 /* The verdict of each level of a rule with its sub-expressions, as lines of text. */
 struct str engine_explain(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
 			  struct arena *out);

@@ -14,12 +14,15 @@ struct answer {
 	size_t n_rules;
 };
 
+const char *answer_type(enum answer_kind kind); /* "case.handled" */
+
 struct event {
 	const struct watch *watch;
 	const struct event_type *type; /* NULL: an answer that the watch's `events` don't name */
 	const struct answer *answer;   /* NULL: an ordinary event */
 	struct str subject, source, id;
-	int64_t time; /* ms: the CloudEvents time, else the Kafka timestamp */
+	struct str key; /* `event.key` in expressions: the attribute `subject` or the Kafka key; .s NULL: the subject */
+	int64_t time;   /* ms: the CloudEvents time, else the Kafka timestamp */
 	/* By the order of type->data; a field that the event lacks is CEL_UNKNOWN, JSON null is CEL_NULL, a number is
 	 * an int where it is written as one and fits, else a double; objects and arrays become maps and lists. */
 	const struct cel_value *data;

@@ -100,6 +100,27 @@ static void explain_program(struct explaining *x, const char *label, const struc
 	append(x, parts);
 }
 
+static void judge_named(struct engine *e, const struct rule *rule, struct str member)
+{
+	const struct members *m = rule->each >= 0 ? &e->s->lists[rule->each] : NULL;
+	for (uint32_t i = 0; m && i < m->n; i++)
+		if (str_equal(m->rows[i].key, member))
+			judge_member(e, rule, &m->rows[i]);
+}
+
+struct str engine_summary(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
+			  struct arena *out)
+{
+	struct effects fx = {.arena = out};
+	look(e, s, now);
+	judge_named(e, rule, member);
+	e->fx = &fx;
+	struct str text = summary_text(e, rule);
+	e->fx = NULL;
+	judge_member(e, rule, NULL);
+	return text;
+}
+
 struct str engine_explain(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
 			  struct arena *out)
 {
@@ -107,12 +128,7 @@ struct str engine_explain(struct engine *e, struct subject *s, const struct rule
 	struct explaining x = {.e = e, .out = &text, .arena = out};
 	look(e, s, now);
 	e->masking = true;
-	if (rule->each >= 0) {
-		const struct members *m = &s->lists[rule->each];
-		for (uint32_t i = 0; i < m->n; i++)
-			if (str_equal(m->rows[i].key, member))
-				judge_member(e, rule, &m->rows[i]);
-	}
+	judge_named(e, rule, member);
 	for (size_t i = 0; i < rule->n_levels; i++)
 		explain_program(&x, e->ruleset->levels[rule->levels[i].level], rule->levels[i].program);
 	if (rule->clear)

@@ -53,7 +53,8 @@ static void see_event(struct engine *e, struct seen_event *seen)
 	seen->meta_fields[META_SOURCE] = cel_string(v->source.s, v->source.len);
 	seen->meta_fields[META_TYPE] = cel_string(v->type->type, strlen(v->type->type));
 	seen->meta_fields[META_TIME] = cel_timestamp(seconds, (uint32_t)(v->time - seconds * 1000) * 1000000);
-	seen->meta_fields[META_KEY] = cel_string(v->subject.s, v->subject.len);
+	struct str key = v->key.s ? v->key : v->subject;
+	seen->meta_fields[META_KEY] = cel_string(key.s, key.len);
 	seen->data = (struct cel_record){cel_env_variable_type(v->type->env, EVENT_DATA), v->data, v};
 	seen->meta = (struct cel_record){cel_env_variable_type(v->type->env, EVENT_META), seen->meta_fields, v};
 	seen->variables[EVENT_DATA] = cel_of_record(&seen->data);
@@ -70,7 +71,10 @@ static struct cel_value value_of(struct engine *e, struct seen_event *seen, cons
 		see_event(e, seen);
 	struct cel_activation activation = {
 		.heap = &e->heap, .values = seen->variables, .ctx = e, .budget = e->ruleset->cost_limit};
-	return cel_eval(a->program, &activation);
+	struct cel_value v = cel_eval(a->program, &activation);
+	if (v.kind == CEL_ERROR && v.problem && strncmp(v.problem->text, "no such key: ", 13) == 0)
+		return cel_unknown(v.problem); /* "a field that an event lacks", within an object of its data */
+	return v;
 }
 
 static struct str raw_of(const struct event *event, const struct assignment *a)
@@ -298,4 +302,10 @@ bool prepare_event(struct engine *e, const struct event *event, struct prepared 
 		return false;
 	return prepare_fields(e, &seen, type->set, type->n_set, event->watch->facts, &out->set, &out->n_set, why) &&
 	       prepare_contributions(e, &seen, out, why) && prepare_members(e, &seen, out, why);
+}
+
+bool engine_subject(struct engine *e, const struct event *event, struct str *out, struct err *why)
+{
+	struct seen_event seen = {.event = event};
+	return prepare_key(e, &seen, event->type->subject, out, why);
 }

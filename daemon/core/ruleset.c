@@ -29,6 +29,7 @@ static void free_event(struct event_type *t)
 {
 	free_assignment(t->key);
 	free_assignment(t->at);
+	free_assignment(t->subject);
 	for (size_t i = 0; i < t->n_set; i++)
 		free_assignment(&t->set[i]);
 	for (size_t i = 0; i < t->n_add; i++)

@@ -70,6 +70,7 @@ struct member_change {
 struct event_type {
 	const char *type;
 	struct assignment *key, *at; /* NULL: default */
+	struct assignment *subject;  /* of the watch, compiled for this type; NULL: the attribute or the Kafka key */
 	struct assignment *set, *add;
 	size_t n_set, n_add;
 	const uint32_t *remove; /* measures */
@@ -146,7 +147,7 @@ struct watch {
 	const uint32_t *rules; /* indexes in ruleset.rules */
 	size_t n_rules;
 	bool fed_by_outcomes; /* its topic is the outcomes': its own cases give none */
-	uint64_t layout; /* hash over names and types of facts, lists and base measures */
+	uint64_t layout;      /* hash over names and types of facts, lists and base measures */
 	struct place place;
 };
 

@@ -123,6 +123,8 @@ void pass_deadlines(struct engine *e); /* before anything moves: what is missed 
 void update_cases(struct engine *e);
 void close_cases(struct engine *e, const char *reason); /* case.closed for each open one; every alert is over */
 int64_t case_due(struct engine *e, const struct casefile *c);
+/* The rule's summary for the subject, or the member that is judged; in the effects' arena. */
+struct str summary_text(struct engine *e, const struct rule *rule);
 /* Sends one message of the case to its unit, or to another one (an escalation). */
 void send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
 		  const struct unit *to);

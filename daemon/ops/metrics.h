@@ -15,6 +15,8 @@
 	X(IGNORED, COUNTER, "ignored_total", "topic", "", "Events of a type that no watch knows")                     \
 	X(TIMERS, COUNTER, "timers_total", "", "", "Subjects whose due timers were fired")                            \
 	X(MESSAGES, COUNTER, "messages_total", "topic", "", "Messages sent to a unit's queue")                        \
+	X(OUTCOMES, COUNTER, "outcomes_total", "", "", "What became of cases, sent to the outcomes")                  \
+	X(FORWARDED, COUNTER, "forwarded_total", "", "", "Events forwarded to the partition of their subject")        \
 	X(STATES, COUNTER, "states_total", "", "", "Subject states written to the changelog")                         \
 	X(STATE_BYTES, COUNTER, "state_bytes_total", "", "", "Bytes of subject states written to the changelog")      \
 	X(COMMITS, COUNTER, "commits_total", "", "", "Transactions committed")                                        \

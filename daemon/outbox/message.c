@@ -1,4 +1,4 @@
-/* A unit's message as CloudEvents JSON.  What it says, the engine decided; this only renders. */
+/* A unit's message, and a case's outcome, as CloudEvents JSON.  What it says, the engine decided; this only renders. */
 #include "message.h"
 #include "json_write.h"
 #include "siphash.h"
@@ -20,26 +20,50 @@ static void hash_number(struct siphash *h, uint32_t n)
 	siphash_add(h, bytes, sizeof bytes);
 }
 
-struct message_id message_id(const struct message *m, struct str incarnation)
+static void hash_begin(struct siphash *h)
+{
+	siphash_init(h, 0x676e617775796f68, 0x73656761737365); /* any key will do, but always the same */
+}
+
+static struct message_id hash_end(struct siphash *h)
 {
 	static const char hex[] = "0123456789abcdef";
-	struct siphash h;
 	uint8_t bits[16];
 	struct message_id id;
-	siphash_init(&h, 0x676e617775796f68, 0x73656761737365); /* any key will do, but always the same */
-	hash_part(&h, incarnation);
-	hash_part(&h, str_of(m->watch->name));
-	hash_part(&h, m->subject);
-	hash_part(&h, m->unit);
-	hash_number(&h, m->case_number);
-	hash_number(&h, m->number);
-	siphash_end(&h, bits);
+	siphash_end(h, bits);
 	for (int i = 0; i < 16; i++) {
 		id.text[2 * i] = hex[bits[i] >> 4];
 		id.text[2 * i + 1] = hex[bits[i] & 15];
 	}
 	id.text[32] = '\0';
 	return id;
+}
+
+struct message_id message_id(const struct message *m, struct str incarnation)
+{
+	struct siphash h;
+	hash_begin(&h);
+	hash_part(&h, incarnation);
+	hash_part(&h, str_of(m->watch->name));
+	hash_part(&h, m->subject);
+	hash_part(&h, m->unit);
+	hash_number(&h, m->case_number);
+	hash_number(&h, m->number);
+	return hash_end(&h);
+}
+
+/* A case may miss several deadlines: each has another due. */
+static struct message_id outcome_id(const struct outcome *o, struct str incarnation)
+{
+	struct siphash h;
+	hash_begin(&h);
+	hash_part(&h, STR("case.outcome"));
+	hash_part(&h, incarnation);
+	hash_part(&h, o->case_id);
+	hash_part(&h, str_of(o->result));
+	hash_number(&h, o->number);
+	hash_number(&h, (uint32_t)o->due);
+	return hash_end(&h);
 }
 
 static void values_json(const struct message_alert *a, const struct ruleset *r, struct buffer *out)
@@ -147,8 +171,6 @@ static void alert_json(const struct message_alert *a, const struct ruleset *r, s
 
 static void data_json(const struct message *m, const struct ruleset *r, struct buffer *out)
 {
-	write_name(out, "data");
-	write_open(out, '{');
 	write_name(out, "case");
 	write_string(out, m->case_id);
 	write_name(out, "previous");
@@ -176,29 +198,71 @@ static void data_json(const struct message *m, const struct ruleset *r, struct b
 	for (size_t i = 0; i < m->n_alerts; i++)
 		alert_json(&m->alerts[i], r, out);
 	write_close(out, ']');
-	write_close(out, '}');
+}
+
+/* Opens the object and its data: whatever stands before in the buffer is another message. */
+static void open_event(const struct ruleset *r, const char *id, const char *type, struct str subject, int64_t time,
+		       struct buffer *out)
+{
+	char source[300];
+	snprintf(source, sizeof source, "shouwang/%s", r->instance);
+	write_bytes(out, "{", 1);
+	write_name(out, "specversion");
+	write_text(out, "1.0");
+	write_name(out, "id");
+	write_text(out, id);
+	write_name(out, "source");
+	write_text(out, source);
+	write_name(out, "type");
+	write_text(out, type);
+	write_name(out, "subject");
+	write_string(out, subject);
+	write_name(out, "time");
+	write_time(out, r->zone, time);
+	write_name(out, "datacontenttype");
+	write_text(out, "application/json");
+	write_name(out, "data");
+	write_open(out, '{');
 }
 
 void message_json(const struct message *m, const struct ruleset *r, struct str incarnation, struct buffer *out)
 {
 	struct message_id id = message_id(m, incarnation);
-	char source[300];
-	snprintf(source, sizeof source, "shouwang/%s", r->instance);
-	write_bytes(out, "{", 1); /* whatever stands before is another message */
-	write_name(out, "specversion");
-	write_text(out, "1.0");
-	write_name(out, "id");
-	write_text(out, id.text);
-	write_name(out, "source");
-	write_text(out, source);
-	write_name(out, "type");
-	write_text(out, message_type_name(m->type));
-	write_name(out, "subject");
-	write_string(out, m->subject);
-	write_name(out, "time");
-	write_time(out, r->zone, m->now);
-	write_name(out, "datacontenttype");
-	write_text(out, "application/json");
+	open_event(r, id.text, message_type_name(m->type), m->subject, m->now, out);
 	data_json(m, r, out);
+	write_close(out, '}');
+	write_close(out, '}');
+}
+
+void outcome_json(const struct outcome *o, const struct ruleset *r, struct str incarnation, struct buffer *out)
+{
+	struct message_id id = outcome_id(o, incarnation);
+	open_event(r, id.text, "case.outcome", o->unit, o->now, out);
+	write_name(out, "case");
+	write_string(out, o->case_id);
+	write_name(out, "unit");
+	write_string(out, o->unit);
+	write_name(out, "region");
+	write_optional(out, o->region);
+	write_name(out, "watch");
+	write_text(out, o->watch->name);
+	write_name(out, "rules");
+	write_open(out, '[');
+	for (size_t i = 0; i < o->n_rules; i++)
+		write_string(out, o->rules[i]);
+	write_close(out, ']');
+	write_name(out, "opened");
+	write_time(out, r->zone, o->opened);
+	write_name(out, "due");
+	write_day(out, o->due);
+	write_name(out, "ended");
+	write_time(out, r->zone, o->ended ? o->ended : TIME_NEVER);
+	write_name(out, "result");
+	write_text(out, o->result);
+	if (o->on_time != ON_TIME_ABSENT) {
+		write_name(out, "on_time");
+		write_bool(out, o->on_time == ON_TIME_YES);
+	}
+	write_close(out, '}');
 	write_close(out, '}');
 }

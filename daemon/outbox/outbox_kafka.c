@@ -13,12 +13,16 @@ enum {
 	TRANSACTION_MS = 15000,
 	FENCED_ROW_MS = 120000, /* two of one id take it from each other at each commit, which may be far apart */
 	RECORD_OVERHEAD = 512,
-	DEFAULT_LIMIT = 1000000
+	DEFAULT_LIMIT = 1000000,
+	METADATA_MS = 2000,
+	MISSING_AGAIN_MS = 60000,
 };
 
 struct handle {
 	char name[250];
 	rd_kafka_topic_t *topic;
+	bool there;
+	int64_t again; /* ms, monotonic: it wasn't there; when to look again */
 };
 struct outbox {
 	const struct settings *settings;
@@ -165,19 +169,35 @@ static rd_kafka_topic_t *handle_of(struct outbox *o, const char *name)
 			abort();
 	}
 	struct handle *h = &o->handles[o->n_handles++];
+	*h = (struct handle){.topic = topic};
 	memcpy(h->name, name, strlen(name) + 1);
-	return h->topic = topic;
+	return topic;
+}
+
+bool outbox_has_topic(struct outbox *o, const char *name)
+{
+	const struct rd_kafka_metadata *m;
+	struct handle *h = NULL;
+	rd_kafka_topic_t *topic = handle_of(o, name);
+	for (size_t i = 0; topic && i < o->n_handles; i++)
+		if (o->handles[i].topic == topic)
+			h = &o->handles[i];
+	if (!h || h->there || clock_monotonic() < h->again)
+		return h && h->there;
+	h->again = clock_monotonic() + MISSING_AGAIN_MS;
+	if (rd_kafka_metadata(o->rk, 0, topic, &m, METADATA_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return h->there = true; /* not known: sending will tell */
+	rd_kafka_resp_err_t code = m->topic_cnt ? m->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
+	h->there = code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && code != RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+	rd_kafka_metadata_destroy(m);
+	return h->there;
 }
 
 /* The first record to a topic would otherwise wait up to a second for its leaders. */
 static void warm_up(struct outbox *o, const char *const *topics, size_t n)
 {
-	const struct rd_kafka_metadata *m;
-	for (size_t i = 0; i < n; i++) {
-		rd_kafka_topic_t *topic = handle_of(o, topics[i]);
-		if (topic && rd_kafka_metadata(o->rk, 0, topic, &m, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
-			rd_kafka_metadata_destroy(m);
-	}
+	for (size_t i = 0; i < n; i++)
+		outbox_has_topic(o, topics[i]);
 }
 
 bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n, int timeout_ms, struct err *why)
@@ -289,13 +309,13 @@ void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, 
 }
 
 /* With headers, which librdkafka takes over. */
-static void produce_with(struct outbox *o, const char *topic, struct str key, struct str value,
+static void produce_with(struct outbox *o, const char *topic, int32_t partition, struct str key, struct str value,
 			 rd_kafka_headers_t *headers)
 {
 	rd_kafka_topic_t *t = handle_of(o, topic);
 	rd_kafka_resp_err_t code = t ? RD_KAFKA_RESP_ERR__QUEUE_FULL : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 	while (!o->failed && code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-		code = rd_kafka_producev(o->rk, RD_KAFKA_V_RKT(t), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+		code = rd_kafka_producev(o->rk, RD_KAFKA_V_RKT(t), RD_KAFKA_V_PARTITION(partition),
 					 RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_KEY(key.s, key.len),
 					 RD_KAFKA_V_VALUE((void *)(uintptr_t)value.s, value.len),
 					 RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
@@ -320,7 +340,7 @@ void outbox_message(struct outbox *o, const char *topic, struct str key, struct 
 {
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
 	header(headers, "content-type", "application/cloudevents+json; charset=UTF-8");
-	produce_with(o, topic, key, value, headers);
+	produce_with(o, topic, RD_KAFKA_PARTITION_UA, key, value, headers);
 }
 
 /* The original's headers go along where they hold the event (binary mode). */
@@ -341,7 +361,36 @@ void outbox_reject(struct outbox *o, const struct record *record, const char *re
 	struct str value = record->value;
 	if (value.len > REJECT_BYTES)
 		value.len = REJECT_BYTES;
-	produce_with(o, o->settings->topics.rejects, record->key, value, headers);
+	produce_with(o, o->settings->topics.rejects, RD_KAFKA_PARTITION_UA, record->key, value, headers);
+}
+
+static void header_number(rd_kafka_headers_t *headers, const char *name, int64_t n)
+{
+	char number[24];
+	snprintf(number, sizeof number, "%" PRId64, n);
+	header(headers, name, number);
+}
+
+static bool is_origin(struct str name)
+{
+	return str_equal(name, STR(ORIGIN_TOPIC)) || str_equal(name, STR(ORIGIN_PARTITION)) ||
+	       str_equal(name, STR(ORIGIN_OFFSET)) || str_equal(name, STR(ORIGIN_TIMESTAMP));
+}
+
+/* Headers of these names that came along are another journey's. */
+void outbox_forward(struct outbox *o, const struct record *record, int32_t partition)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
+	header(headers, ORIGIN_TOPIC, record->topic);
+	header_number(headers, ORIGIN_PARTITION, record->partition);
+	header_number(headers, ORIGIN_OFFSET, record->offset);
+	header_number(headers, ORIGIN_TIMESTAMP, record->timestamp);
+	for (size_t i = 0; i < record->n_headers; i++) {
+		const struct record_header *h = &record->headers[i];
+		if (!is_origin(h->name))
+			rd_kafka_header_add(headers, h->name.s, h->name.len, h->value.s, h->value.len);
+	}
+	produce_with(o, o->settings->topics.forward, partition, record->key, record->value, headers);
 }
 
 /* --- the end of a transaction */

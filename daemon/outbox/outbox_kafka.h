@@ -16,6 +16,11 @@ enum outbox_answer {
 			  again, and take over all partitions anew */
 };
 
+/* The headers of a forwarded record: where it was found, and Kafka's timestamp there (ms). */
+#define ORIGIN_TOPIC "origin_topic"
+#define ORIGIN_PARTITION "origin_partition"
+#define ORIGIN_OFFSET "origin_offset"
+#define ORIGIN_TIMESTAMP "origin_timestamp"
 enum { REJECT_BYTES = 64 * 1024 };
 
 /* A partition of the changelog that the transaction touches; the caller's, zeroed but for the number. */
@@ -46,11 +51,16 @@ unsigned outbox_fenced(const struct outbox *o);
 size_t outbox_max_state(const struct outbox *o);
 size_t outbox_max_message(const struct outbox *o);
 
+/* Is there such a topic?  Asked once, where it isn't once a minute; where nobody answers, true. */
+bool outbox_has_topic(struct outbox *o, const char *name);
+
 bool outbox_begin(struct outbox *o, struct err *why);
 void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, struct str value);
 void outbox_message(struct outbox *o, const char *topic, struct str key, struct str value);
 /* record: what is rejected, its value cut to REJECT_BYTES; reason names the field. */
 void outbox_reject(struct outbox *o, const struct record *record, const char *reason);
+/* A record on its way to another partition of the forward topic: as it is, with its origin (ORIGIN_…) in headers. */
+void outbox_forward(struct outbox *o, const struct record *record, int32_t partition);
 /* Sends the offsets, waits for all reports, commits.  Whatever the answer, nothing borrowed is needed any more. */
 struct rd_kafka_consumer_group_metadata_s;
 enum outbox_answer outbox_commit(struct outbox *o, const struct outbox_offset *offsets, size_t n,

@@ -128,7 +128,7 @@ def it_says_what_is_missing():
         told = ctl("publish", "/nonexistent", "--topic", "other", broker=broker.bootstrap)
         cases.equal(told.code, 1, "exit code")
         cases.has(told.err, "/nonexistent: No such file or directory")
-    for words in (["publish"], ["read"], ["report", "x"], ["topics", "x"], ["sample"], ["run", CONFIG], ["sample", "--households",
+    for words in (["publish"], ["answer"], ["answer", "x"], ["read"], ["report", "x"], ["topics", "x"], ["sample"], ["run", CONFIG], ["sample", "--households",
                   "0", "--months", "1", "--seed", "1"], ["sample", "--households", "1", "--months", "1", "--seed", "1",
                   "--until", "2026-02-30"], ["nonsense"]):
         cases.equal(ctl(*words).code, 2, f"exit code of {words}")

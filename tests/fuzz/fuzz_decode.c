@@ -1,14 +1,18 @@
-/* libFuzzer: any bytes as a record of Kafka.  The first byte chooses the mode (structured, binary, with a key); what is
- * taken must be whole: valid UTF-8, a plain subject, numbers that read as they are written; what isn't must say why. */
+/* libFuzzer: any bytes as a record of Kafka.  The first byte chooses the mode (structured, binary, with a key,
+ * feedback); what is taken must be whole: valid UTF-8, a plain subject, numbers that read as they are written; what
+ * isn't must say why. */
 #include "../../consumers/decode.h"
 #include "../../consumers/json_simd.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const data_names[] = {"a", "inpatient", "self_paid", "settled_on", "settlement_no"};
-static struct event_type types[] = {{.type = "d"}, {.type = "s", .data = data_names, .n_data = 5}};
-static struct watch watch = {.name = "w", .events = types, .n_events = 2};
+static struct event_type types[] = {{.type = "case.handled", .data = data_names, .n_data = 1},
+				    {.type = "d"},
+				    {.type = "s", .data = data_names, .n_data = 5}};
+static struct watch watch = {.name = "w", .events = types, .n_events = 3};
 static struct watch *watches[] = {&watch};
 static struct ruleset rules = {.watches = watches, .n_watches = 1, .future_tolerance = 3600000};
 
@@ -62,10 +66,27 @@ static void check_event(const struct event *e)
 	require(e->id.len > 0 && json_utf8(e->id) && e->source.len > 0 && json_utf8(e->source));
 	for (uint32_t i = 0; i < e->subject.len; i++)
 		require((unsigned char)e->subject.s[i] >= 0x20);
-	for (size_t i = 0; i < e->type->n_data; i++) {
+	require(e->watch && (e->type || e->answer));
+	if (e->answer) {
+		require(e->answer->case_id.len > e->subject.len && json_utf8(e->answer->case_id));
+		require(e->answer->message_no == -1 || e->answer->message_no > 0);
+		for (size_t i = 0; i < e->answer->n_rules; i++)
+			require(e->answer->rules[i].len > 0 && json_utf8(e->answer->rules[i]));
+	}
+	for (size_t i = 0; e->type && i < e->type->n_data; i++) {
 		check_value(e->data[i], 0);
 		check_number(e->data[i], e->raw[i]);
 	}
+}
+
+static void load_zone(void)
+{
+	static char bytes[1 << 16];
+	FILE *f = fopen("/usr/share/zoneinfo/Asia/Shanghai", "rb");
+	require(f);
+	rules.zone = cel_zone_new(bytes, fread(bytes, 1, sizeof bytes, f));
+	require(rules.zone);
+	fclose(f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -77,8 +98,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err why = {{0}};
 	if (size < 2 || size > 65536)
 		return 0;
-	if (!decoder)
+	if (!decoder) {
+		load_zone();
 		decoder = decoder_new(&rules);
+	}
 	uint8_t mode = data[0];
 	struct str rest = {(const char *)data + 1, (uint32_t)size - 1};
 	/* binary mode: up to four lines are headers' values */
@@ -101,8 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (mode & 4)
 		record.key = (struct str){value, rest.len < 20 ? rest.len : 20};
 	arena_reset(&arena);
-	enum decode_result result =
-		decode_event(decoder, mode & 8 ? NULL : &watch, &record, 1700000000000, &arena, &event, &why);
+	enum decode_result result = mode & 16 ? decode_feedback(decoder, &record, 1700000000000, &arena, &event, &why)
+					      : decode_event(decoder, mode & 8 ? NULL : &watch, &record, 1700000000000,
+							     &arena, &event, &why);
 	memset(value, 0xff, rest.len); /* an event borrows nothing of the record */
 	free(value);
 	require((result == DECODE_REJECTED) == (why.text[0] != '\0'));

@@ -95,12 +95,12 @@ class Sample:
 class Stage:
     number = 0
 
-    def __init__(self, programs, bootstrap, redis_url, folder, settings=None):
+    def __init__(self, programs, bootstrap, redis_url, folder, settings=None, config=os.path.join(ROOT, "config")):
         Stage.number += 1
         self.programs, self.name = programs, f"stage{Stage.number}"
         self.folder = os.path.join(folder, self.name)
         self.config = os.path.join(self.folder, "config")
-        shutil.copytree(os.path.join(ROOT, "config"), self.config)
+        shutil.copytree(config, self.config)
         self.units, self.events = [], f"household.events.{self.name}"
         self.rename_topics()
         self.patch("shouwang.yaml", r"properties: *\{",
@@ -201,7 +201,7 @@ class Stage:
 
     def alone(self, path):
         """Messages and states of the engine alone, over the same partitions."""
-        messages = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet")
+        messages = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--messages")
         states = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--state")
         return lines(messages), states
 

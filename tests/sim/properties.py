@@ -91,7 +91,7 @@ def it_gives_the_same_twice():
 def it_opens_a_plausible_number_of_cases():
     opened = {m["subject"] for m in parsed(run(write("events", EVENTS))[0])}
     cases.expect(0.015 * HOUSEHOLDS < len(opened) < 0.08 * HOUSEHOLDS, f"{len(opened)} of {HOUSEHOLDS} households")
-    rules = collections.Counter(a["rule"] for m in parsed(ctl("run", CONFIG, write("more", sample(5, 4000)), "--quiet"))
+    rules = collections.Counter(a["rule"] for m in parsed(ctl("run", CONFIG, write("more", sample(5, 4000)), "--quiet", "--messages"))
                                 for a in m["data"]["alerts"])
     for rule in ("medical-burden", "below-dibao-standard", "severe-uncovered", "below-monitoring-line", "child-visit"):
         cases.expect(rules[rule] > 3, f"{rule} never fires: {rules}")

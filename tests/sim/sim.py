@@ -81,6 +81,8 @@ def simulation(folder):
         compare(messages, [json.loads(line) for line in lines(os.path.join(folder, "messages.jsonl"))], "message")
         wanted = os.path.join(folder, "rejects.txt")
         wanted = lines(wanted) if os.path.exists(wanted) else []
+        small = run(folder, "--batch", "1")[0]
+        cases.expect(small == messages, "with batches of one event it prints something else")
         rejects = [line[line.index(".jsonl:") + len(".jsonl:"):] for line in rejects]
         for g, w in zip(rejects, wanted):
             cases.expect(g.startswith(w), f"reject: got {g!r}, wanted {w!r}")

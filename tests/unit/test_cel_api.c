@@ -396,6 +396,16 @@ static void numbers_of_different_units_do_not_meet(void **state)
 	faults(f, "month + year", "6+1 can't add yuan/month and yuan/year: they are different units\n");
 	faults(f, "x * month - year", "10+1 can't subtract yuan/month and yuan/year: they are different units\n");
 	faults(f, "months.sum() / 2 > year", "17+1 can't compare yuan/month and yuan/year: they are different units\n");
+	faults(f, "[month, x, year]", "11+4 can't list yuan/month and yuan/year: they are different units\n");
+	faults(f, "{'a': month, 'b': year}", "18+4 can't list yuan/month and yuan/year: they are different units\n");
+	faults(f, "x > 1.0 ? month : year",
+	       "8+1 can't choose between yuan/month and yuan/year: they are different units\n");
+	faults(f, "year in months", "5+2 can't compare yuan/year and yuan/month: they are different units\n");
+	faults(f, "months + [year]", "7+1 can't join lists of yuan/month and yuan/year: they are different units\n");
+	faults(f, "math.greatest(x, month, year)",
+	       "0+13 can't compare yuan/month and yuan/year: they are different units\n");
+	faults(f, "math.least(x, month) > year",
+	       "21+1 can't compare yuan/month and yuan/year: they are different units\n");
 	static const struct {
 		const char *expr, *unit;
 	} fine[] = {

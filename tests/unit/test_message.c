@@ -196,6 +196,108 @@ static void absent_things_are_null(void **state)
 	json_decref(json);
 }
 
+static struct str outcome_rules[] = {STR("medical-burden"), STR("severe-uncovered")};
+static const struct outcome outcome = {.watch = &household,
+				       .subject = STR("h1"),
+				       .unit = STR("township/360704102"),
+				       .region = STR("360704102001"),
+				       .case_id = STR("household/h1/township/360704102/2"),
+				       .case_number = 2,
+				       .rules = outcome_rules,
+				       .n_rules = 2,
+				       .opened = 1685577600000,
+				       .ended = 1685664000000,
+				       .due = 19522,
+				       .result = "handled",
+				       .on_time = ON_TIME_YES,
+				       .now = 1685664000250,
+				       .number = 3};
+
+static json_t *outcome_of(const struct outcome *o, const char *incarnation)
+{
+	struct buffer out = {0};
+	json_error_t error;
+	write_plain(&out, "{}\n");
+	outcome_json(o, &rules, str_of(incarnation), &out);
+	json_t *json = json_loadb(out.data + 3, out.len - 3, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		fail_msg("%s at %d: %.*s", error.text, error.position, (int)out.len, out.data);
+	buffer_free(&out);
+	return json;
+}
+
+static void outcome_has_every_field(void **state)
+{
+	(void)state;
+	json_t *o = outcome_of(&outcome, "inc"), *data = json_object_get(o, "data");
+	assert_at(o, "specversion", "\"1.0\"");
+	assert_int_equal(json_string_length(json_object_get(o, "id")), 32);
+	assert_at(o, "source", "\"shouwang/ganxian\"");
+	assert_at(o, "type", "\"case.outcome\"");
+	assert_at(o, "subject", "\"township/360704102\"");
+	assert_at(o, "time", "\"2023-06-02T08:00:00.250+08:00\"");
+	assert_at(o, "datacontenttype", "\"application/json\"");
+	assert_int_equal(json_object_size(o), 8);
+	assert_at(data, "case", "\"household/h1/township/360704102/2\"");
+	assert_at(data, "unit", "\"township/360704102\"");
+	assert_at(data, "region", "\"360704102001\"");
+	assert_at(data, "watch", "\"household\"");
+	assert_at(data, "rules", "[\"medical-burden\",\"severe-uncovered\"]");
+	assert_at(data, "opened", "\"2023-06-01T08:00:00+08:00\"");
+	assert_at(data, "due", "\"2023-06-14\"");
+	assert_at(data, "ended", "\"2023-06-02T08:00:00+08:00\"");
+	assert_at(data, "result", "\"handled\"");
+	assert_at(data, "on_time", "true");
+	assert_int_equal(json_object_size(data), 10);
+	json_decref(o);
+}
+
+static void outcome_leaves_out_what_is_absent(void **state)
+{
+	(void)state;
+	struct outcome missed = outcome;
+	missed.ended = 0;
+	missed.due = DAY_NEVER;
+	missed.region = (struct str){0};
+	missed.result = "missed";
+	missed.on_time = ON_TIME_NO;
+	json_t *o = outcome_of(&missed, "inc"), *data = json_object_get(o, "data");
+	assert_at(data, "ended", "null");
+	assert_at(data, "due", "null");
+	assert_at(data, "region", "null");
+	assert_at(data, "on_time", "false");
+	json_decref(o);
+	missed.on_time = ON_TIME_ABSENT;
+	o = outcome_of(&missed, "inc");
+	assert_null(json_object_get(json_object_get(o, "data"), "on_time"));
+	json_decref(o);
+}
+
+static void outcomes_have_ids_of_their_own(void **state)
+{
+	(void)state;
+	char ids[6][33];
+	for (int i = 0; i < 6; i++) {
+		struct outcome o = outcome;
+		if (i == 2)
+			o.number++; /* another message has been sent since */
+		if (i == 3)
+			o.due++; /* a second deadline of the same case */
+		if (i == 4)
+			o.result = "missed";
+		if (i == 5)
+			o.case_id = STR("household/h1/township/360704102/3");
+		json_t *json = outcome_of(&o, i == 1 ? "another" : "inc");
+		snprintf(ids[i], sizeof ids[i], "%s", json_string_value(json_object_get(json, "id")));
+		json_decref(json);
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(ids[i], ids[j]);
+	}
+	json_t *again = outcome_of(&outcome, "inc");
+	assert_string_equal(json_string_value(json_object_get(again, "id")), ids[0]);
+	json_decref(again);
+}
+
 static void equal_messages_give_equal_bytes(void **state)
 {
 	(void)state;
@@ -396,6 +498,9 @@ int main(void)
 		cmocka_unit_test(alert_explains_itself),
 		cmocka_unit_test(values_read_as_they_are),
 		cmocka_unit_test(absent_things_are_null),
+		cmocka_unit_test(outcome_has_every_field),
+		cmocka_unit_test(outcome_leaves_out_what_is_absent),
+		cmocka_unit_test(outcomes_have_ids_of_their_own),
 		cmocka_unit_test(equal_messages_give_equal_bytes),
 		cmocka_unit_test(id_depends_on_each_part_and_on_nothing_else),
 		cmocka_unit_test(siphash_gives_the_published_vectors),

@@ -1,0 +1,316 @@
+/* Partitions, stepped record by record. */
+#include "run_lanes.h"
+#include "../outbox/json_write.h"
+#include "../outbox/message.h"
+#include <stdio.h>
+#include <string.h>
+
+struct delivery { /* an outcome, for the watch that is fed by them */
+	struct delivery *next;
+	struct file_record record;
+};
+
+static void add_reject(struct run *r, const struct file_record *record, const struct err *why)
+{
+	ARENA_PUSH_ROOM(&r->texts, r->rejects, r->n_rejects, r->cap_rejects);
+	struct reject *reject = &r->rejects[r->n_rejects++];
+	*reject = (struct reject){*record, arena_text(&r->texts, why->text, strlen(why->text))};
+	reject->record.text = arena_str(&r->texts, record->text);
+}
+
+int32_t run_partition(const struct run *r, struct str subject)
+{
+	bool murmur2 = strcmp(r->config.settings.partitioner, "murmur2") == 0;
+	return (murmur2 ? partition_murmur2 : partition_crc32)(subject, r->partitions);
+}
+
+/* --- reading */
+
+/* Where a record belongs in the merged order and in the partitions: to its subject's, wherever a producer put it. */
+static void look(void *ctx, struct file_record *record)
+{
+	struct run *r = ctx;
+	struct event event;
+	struct err why = {0};
+	arena_reset(&r->look);
+	switch (decode_event(r->decoder, NULL, &(struct record){.value = record->text}, TIME_NEVER, &r->look, &event,
+			     &why)) {
+	case DECODE_EVENT:
+		record->time = event.time;
+		record->partition = run_partition(r, event.subject);
+		r->n_events++;
+		break;
+	case DECODE_IGNORED:
+		r->n_ignored++;
+		break;
+	case DECODE_REJECTED:
+		add_reject(r, record, &why);
+	}
+}
+
+static bool sort_into_lanes(struct run *r, struct err *why)
+{
+	struct file_record record;
+	struct inbox_file *in = inbox_file_open(r->paths, r->n_paths, look, r, why);
+	if (!in)
+		return false;
+	while (inbox_file_next(in, &record)) {
+		if (record.partition < 0)
+			continue;
+		struct lane *lane = &r->lanes[record.partition];
+		ARENA_PUSH_ROOM(&r->texts, lane->list, lane->n, lane->cap);
+		lane->list[lane->n] = record;
+		lane->list[lane->n++].text = arena_str(&r->texts, record.text);
+		ARENA_PUSH_ROOM(&r->texts, r->order, r->n_order, r->cap_order);
+		r->order[r->n_order++] = record.partition;
+	}
+	inbox_file_close(in);
+	return true;
+}
+
+/* --- loading and storing */
+
+static bool load(struct lane *lane, struct memory_subject *m, struct err *why)
+{
+	return batch_find(lane->batch, m->watch, m->key) || batch_load(lane->batch, m->watch, m->key, m->bytes, why);
+}
+
+static bool load_due(struct lane *lane, int64_t upto, struct err *why)
+{
+	struct memory_subject *m;
+	while ((m = memory_take_due(lane->memory, upto)))
+		if (!load(lane, m, why))
+			return false;
+	return true;
+}
+
+/* All batches begin together: they share the engine's scratch. */
+static void begin(struct run *r, int32_t first, int32_t n)
+{
+	arena_reset(&r->events);
+	arena_reset(&r->effects);
+	effects_init(&r->fx, &r->effects);
+	r->pending = NULL;
+	r->last_pending = &r->pending;
+	for (int32_t p = first; p < first + n; p++)
+		batch_begin(r->lanes[p].batch, r->lanes[p].clock);
+}
+
+static bool store_lane(struct run *r, struct lane *lane, struct err *why)
+{
+	for (struct batch_subject *s = batch_store(lane->batch); s; s = s->next) {
+		struct memory_subject *m = memory_get(lane->memory, s->subject.watch, s->subject.key);
+		if (s->subject.changed)
+			memory_put(lane->memory, m, s->bytes);
+		memory_due(lane->memory, m, s->subject.due);
+		if (r->check && !engine_check(r->engine, &s->subject, why))
+			return err_prefix(why, "invariant of %.*s", (int)m->key.len, m->key.s);
+	}
+	lane->clock = batch_clock(lane->batch);
+	return true;
+}
+
+static bool store(struct run *r, int32_t first, int32_t n, struct err *why)
+{
+	for (int32_t p = first; p < first + n; p++)
+		if (!store_lane(r, &r->lanes[p], why))
+			return err_prefix(why, "partition %d", p);
+	return true;
+}
+
+/* --- what comes out of a step */
+
+/* A line that stands in r->out.  Partitions that are run one after the other need no waiting. */
+static void print(struct run *r, struct lane *lane)
+{
+	if (r->state && !r->state_file)
+		return;
+	write_bytes(&r->out, "\n", 1);
+	if (r->fed)
+		write_bytes(&lane->lines, r->out.data, r->out.len);
+	else
+		fwrite(r->out.data, 1, r->out.len, stdout);
+}
+
+static void deliver(struct run *r)
+{
+	struct delivery *d = arena_zero(&r->events, sizeof *d);
+	d->record =
+		(struct file_record){.text = {arena_copy(&r->events, r->out.data, r->out.len), (uint32_t)r->out.len},
+				     .file = (uint32_t)r->n_paths,
+				     .line = (uint32_t)r->n_outcomes};
+	*r->last_pending = d;
+	r->last_pending = &d->next;
+}
+
+static void emit_message(struct run *r, struct lane *lane, const struct message *m)
+{
+	r->n_messages++;
+	r->out.len = 0;
+	message_json(m, r->config.ruleset, (struct str){0}, &r->out);
+	print(r, lane);
+}
+
+static void emit_outcome(struct run *r, struct lane *lane, const struct outcome *o)
+{
+	r->n_outcomes++;
+	r->out.len = 0;
+	outcome_json(o, r->config.ruleset, (struct str){0}, &r->out);
+	if (r->fed)
+		deliver(r);
+	if (!r->only_messages)
+		print(r, lane);
+}
+
+/* What an event and the timers before it gave: by time, of one time the messages first. */
+static void emit(struct run *r, struct lane *lane)
+{
+	const struct message *m = r->fx.first;
+	const struct outcome *o = r->fx.first_outcome;
+	while (m || o) {
+		if (m && (!o || m->now <= o->now)) {
+			emit_message(r, lane, m);
+			m = m->next;
+		} else {
+			emit_outcome(r, lane, o);
+			o = o->next;
+		}
+	}
+	effects_init(&r->fx, &r->effects);
+}
+
+/* --- stepping */
+
+/* watch NULL: the one that knows the type. */
+static bool step(struct run *r, const struct file_record *record, const struct watch *watch, struct err *why)
+{
+	struct event event;
+	struct err rejected = {0};
+	switch (decode_event(r->decoder, watch, &(struct record){.value = record->text}, TIME_NEVER, &r->events, &event,
+			     &rejected)) {
+	case DECODE_EVENT:
+		break;
+	case DECODE_IGNORED:
+		r->n_ignored++;
+		return true;
+	case DECODE_REJECTED:
+		add_reject(r, record, &rejected);
+		return true;
+	}
+	struct lane *lane = &r->lanes[run_partition(r, event.subject)];
+	int64_t clock = batch_clock(lane->batch);
+	if (!load(lane, memory_get(lane->memory, event.watch, event.subject), why) ||
+	    !load_due(lane, event.time > clock ? event.time : clock, why))
+		return false;
+	if (!batch_event(lane->batch, &event, event.time, &r->fx, &rejected))
+		add_reject(r, record, &rejected);
+	emit(r, lane);
+	return true;
+}
+
+/* Outcomes arrive in the order in which they were sent, and so does what follows from them. */
+static bool settle(struct run *r, struct err *why)
+{
+	for (struct delivery *d; (d = r->pending);) {
+		if (!(r->pending = d->next))
+			r->last_pending = &r->pending;
+		if (!step(r, &d->record, r->fed, why))
+			return false;
+	}
+	return true;
+}
+
+/* Steps records of these lanes in the order of the merged files. */
+static bool step_all(struct run *r, int32_t first, int32_t n, struct err *why)
+{
+	int64_t room = 0;
+	for (size_t i = 0; i < r->n_order; i++) {
+		int32_t p = r->order[i];
+		struct lane *lane = &r->lanes[p];
+		if (p < first || p >= first + n)
+			continue;
+		if (room == 0) {
+			begin(r, first, n);
+			room = r->batch_size;
+		}
+		if (!step(r, &lane->list[lane->at++], NULL, why) || !settle(r, why))
+			return false;
+		if (--room == 0 && !store(r, first, n, why))
+			return false;
+	}
+	return room == 0 || store(r, first, n, why);
+}
+
+static struct lane *next_lane(struct run *r, int32_t first, int32_t n, int64_t *due)
+{
+	struct lane *next = NULL;
+	*due = TIME_NEVER;
+	for (int32_t p = first; p < first + n; p++) {
+		int64_t at = memory_next_due(r->lanes[p].memory);
+		if (at < *due) {
+			*due = at;
+			next = &r->lanes[p];
+		}
+	}
+	return next;
+}
+
+/* Lets time pass: the timers fire as if an event of each moment came by. */
+static bool pass_time(struct run *r, int32_t first, int32_t n, struct err *why)
+{
+	int64_t due;
+	for (struct lane *lane; (lane = next_lane(r, first, n, &due)) && due <= r->until;) {
+		begin(r, first, n);
+		if (!load_due(lane, due, why))
+			return false;
+		batch_timers(lane->batch, due, &r->fx);
+		emit(r, lane);
+		if (!settle(r, why) || !store(r, first, n, why))
+			return false;
+	}
+	for (int32_t p = first; p < first + n; p++)
+		r->lanes[p].clock = r->until > r->lanes[p].clock ? r->until : r->lanes[p].clock;
+	return true;
+}
+
+static bool run_some(struct run *r, int32_t first, int32_t n, struct err *why)
+{
+	return step_all(r, first, n, why) && (!r->has_until || pass_time(r, first, n, why));
+}
+
+bool run_lanes(struct run *r, struct err *why)
+{
+	r->decoder = decoder_new(r->config.ruleset);
+	r->engine = engine_new(r->config.ruleset);
+	r->lanes = ARENA_ARRAY(&r->texts, struct lane, r->partitions);
+	for (int32_t p = 0; p < r->partitions; p++) {
+		r->lanes[p].memory = memory_new();
+		r->lanes[p].batch = batch_new(r->engine, CLOCK_EVENTS);
+		r->lanes[p].clock = INT64_MIN;
+	}
+	for (size_t i = 0; i < r->config.ruleset->n_watches && !r->fed; i++)
+		if (r->config.ruleset->watches[i]->fed_by_outcomes)
+			r->fed = r->config.ruleset->watches[i];
+	if (!sort_into_lanes(r, why))
+		return false;
+	for (int32_t p = 0; !r->fed && p < r->partitions; p++)
+		if (!run_some(r, p, 1, why))
+			return false;
+	if (r->fed && !run_some(r, 0, r->partitions, why))
+		return false;
+	for (int32_t p = 0; r->fed && p < r->partitions; p++)
+		if (r->lanes[p].lines.len)
+			fwrite(r->lanes[p].lines.data, 1, r->lanes[p].lines.len, stdout);
+	return true;
+}
+
+void run_lanes_close(struct run *r)
+{
+	for (int32_t p = 0; r->lanes && p < r->partitions; p++) {
+		memory_free(r->lanes[p].memory);
+		batch_free(r->lanes[p].batch);
+		buffer_free(&r->lanes[p].lines);
+	}
+	engine_free(r->engine);
+	decoder_free(r->decoder);
+}

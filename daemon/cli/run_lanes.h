@@ -1,0 +1,56 @@
+/* The records of a run, in partitions, on their way through decoder, batch and engine: what a daemon with `clock:
+ * events` does with them.
+ *
+ * Where no watch is fed by outcomes, partitions know nothing of each other and are run one after the other.  Where one
+ * is, the records are taken in the order of the merged files, and what each causes (outcomes, and what follows from
+ * them in other partitions) is done before the next comes: as in a daemon whose producers leave it the time. */
+#ifndef RUN_LANES_H
+#define RUN_LANES_H
+#include "../../consumers/decode.h"
+#include "../../consumers/inbox_file.h"
+#include "../conf/config.h"
+#include "../state/batch.h"
+#include "../state/memory.h"
+
+struct lane { /* one partition */
+	struct file_record *list;
+	size_t n, cap, at; /* at: the next one to be stepped */
+	struct memory *memory;
+	struct batch *batch;
+	int64_t clock;
+	struct buffer lines; /* printed at the end */
+};
+struct reject {
+	struct file_record record; /* file: n_paths where an outcome was rejected */
+	const char *why;
+};
+struct run {
+	struct config config;
+	char **paths;
+	size_t n_paths;
+	int32_t partitions;
+	int64_t batch_size; /* events between two stores; what comes out does not depend on it */
+	bool has_until, values, check, quiet, unmasked, state, only_messages;
+	int64_t until;
+	const char *state_file, *rejects_file;
+
+	struct decoder *decoder;
+	struct engine *engine;
+	struct lane *lanes;
+	int32_t *order; /* the partitions of the records as they come */
+	size_t n_order, cap_order;
+	const struct watch *fed; /* by outcomes; NULL: none */
+	struct arena look, events, effects, texts;
+	struct effects fx;
+	struct delivery *pending, **last_pending; /* outcomes on their way */
+	struct buffer out;
+	struct reject *rejects;
+	size_t n_rejects, cap_rejects;
+	size_t n_events, n_ignored, n_messages, n_outcomes;
+};
+
+/* Reads the files, steps everything and prints messages and outcomes.  False: why. */
+bool run_lanes(struct run *r, struct err *why);
+void run_lanes_close(struct run *r);
+int32_t run_partition(const struct run *r, struct str subject);
+#endif

@@ -1,0 +1,79 @@
+/* Misplaced events: a producer with another partitioner or key, or a watch that takes its subject from the data, leaves
+ * an event in a partition that isn't its subject's.  It travels through the forward topic, once, in the transaction
+ * that moves the offset past it; there it is read as an event of the topic that it came from. */
+#include "worker.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int32_t forward_partition(const struct worker *w, struct str subject)
+{
+	bool murmur2 = strcmp(w->settings->partitioner, "murmur2") == 0;
+	int32_t n = w->found.partitions;
+	return murmur2 ? partition_murmur2(subject, n) : partition_crc32(subject, n);
+}
+
+static struct str origin(const struct record *record, const char *name)
+{
+	for (size_t i = 0; i < record->n_headers; i++)
+		if (str_equal(record->headers[i].name, str_of(name)))
+			return record->headers[i].value;
+	return (struct str){0};
+}
+
+static bool whole_number(struct str text, int64_t *out)
+{
+	char digits[24], *end;
+	if (text.len == 0 || text.len >= sizeof digits)
+		return false;
+	memcpy(digits, text.s, text.len);
+	digits[text.len] = '\0';
+	*out = strtoll(digits, &end, 10);
+	return *end == '\0';
+}
+
+const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, struct err *why)
+{
+	struct str name = origin(record, ORIGIN_TOPIC);
+	if (!name.len || !whole_number(origin(record, ORIGIN_TIMESTAMP), &record->timestamp)) {
+		err_set(why, "%s: found nothing, expected the headers of an event that was forwarded",
+			name.len ? ORIGIN_TIMESTAMP : ORIGIN_TOPIC);
+		return NULL;
+	}
+	for (size_t i = 0; i < w->n_topics; i++)
+		if (w->topics[i].role != TOPIC_FORWARD && str_equal(name, str_of(w->topics[i].name)))
+			return &w->topics[i];
+	err_set(why, "%s: found a topic that no watch reads any more", ORIGIN_TOPIC);
+	return NULL;
+}
+
+static size_t size_of(const struct record *record)
+{
+	size_t size = record->key.len + record->value.len + strlen(record->topic);
+	for (size_t i = 0; i < record->n_headers; i++)
+		size += record->headers[i].name.len + record->headers[i].value.len + 10;
+	return size;
+}
+
+bool forward_may(const struct worker *w, const struct item *i, struct err *why)
+{
+	if (w->topics[i->topic].role == TOPIC_FORWARD)
+		return err_set(
+			why,
+			"subject: found in partition %" PRId32 ", expected in partition %" PRId32
+			" by the partitioner %s, and it was forwarded once already; have the rules or the number "
+			"of partitions changed meanwhile?",
+			i->record.partition, i->right, w->settings->partitioner);
+	if (size_of(&i->record) > outbox_max_message(w->outbox))
+		return err_set(why,
+			       "subject: found in partition %" PRId32 ", expected in partition %" PRId32
+			       " by the partitioner %s, and the record is too large to be forwarded",
+			       i->record.partition, i->right, w->settings->partitioner);
+	return true;
+}
+
+void forward_write(struct worker *w, const struct item *i)
+{
+	outbox_forward(w->outbox, &i->record, i->right);
+}
