@@ -266,8 +266,9 @@ static void forget_members(struct subject *s, uint32_t list, const struct origin
 		}
 		if (row.since <= end->at)
 			row.since = TIME_NEVER;
-		for (size_t j = 0; j < s->watch->lists[list].n_fields && row.since == TIME_NEVER; j++)
-			if (row.fields[j].origin)
+		bool again = row.since == TIME_NEVER; /* the earliest of what is left */
+		for (size_t j = 0; again && j < s->watch->lists[list].n_fields; j++)
+			if (row.fields[j].origin && s->origins[row.fields[j].origin].at < row.since)
 				row.since = s->origins[row.fields[j].origin].at;
 		if (row.presence && s->origins[row.presence].at < row.since)
 			row.since = s->origins[row.presence].at;

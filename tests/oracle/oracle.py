@@ -357,8 +357,8 @@ class Subject:
         upto, rules = data.get("message_no", case.messages), data.get("rules", {k[0] for k in case.entries})
         if upto > case.messages or not set(rules) <= {k[0] for k in {**case.left, **case.entries}}:
             raise Reject("message_no or rules: the case has not told that")
-        until = data.get("until")                                   # a date passes when its day ends, as `due` does
-        until = NEVER if not until else instant(until) if "T" in until else self.clock.midnight(self.clock.date(until) + 1)
+        until = data.get("until")                                   # a date passes at its 00:00, as everywhere
+        until = NEVER if not until else instant(until) if "T" in until else self.clock.midnight(self.clock.date(until))
         at = self.clock.moment(data["at"]) if "at" in data else event["time_ms"]
         for key, entry in case.entries.items():
             told = [level for n, level in entry.told if n <= upto]
