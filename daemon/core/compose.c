@@ -325,16 +325,17 @@ static struct str topic_of(struct engine *e, const struct unit *unit, struct str
 /* "Its level is its highest alert's"; where none is left, the one it last had. */
 static uint32_t shown_level(const struct engine *e, const struct casefile *c, enum message_type type)
 {
-	uint32_t level = 0, n = 0;
+	uint32_t level[2] = {0}, n[2] = {0}; /* of those that are in it, and of those that have moved away */
 	for (uint32_t i = 0; type != CASE_CLEARED && i < c->n_alerts; i++) {
 		const struct case_alert *entry = &c->alerts[i];
 		const struct alert *a = entry->in ? find_alert(e->s, entry->rule, entry->member) : NULL;
-		if (!a || !is_active(a) || (entry->left && type != CASE_CLOSED))
+		if (!a || !is_active(a))
 			continue;
-		level = entry->level > level ? entry->level : level;
-		n++;
+		if (entry->level > level[entry->left])
+			level[entry->left] = entry->level;
+		n[entry->left]++;
 	}
-	return n ? level : c->level;
+	return n[0] ? level[0] : n[1] && type == CASE_CLOSED ? level[1] : c->level;
 }
 
 static void compose_case(struct engine *e, struct message *m, const struct casefile *c, const struct unit *to)

@@ -41,7 +41,8 @@ class Batch:
         got = {}
         for line in done.stdout.splitlines():
             m = json.loads(line)
-            got.setdefault((m["subject"], m["type"] == "case.outcome"), []).append(m)
+            outcome = m["type"] == "case.outcome"                       # its subject is the unit
+            got.setdefault((m["data"]["case"].split("/")[1] if outcome else m["subject"], outcome), []).append(m)
         if self.sabotage:
             self.sabotage(got)
         differences = []
@@ -49,12 +50,10 @@ class Batch:
             wanted = [s for s in self.oracle.subjects.values() if s.name == name]
             messages = [m for s in wanted for m in s.messages]
             differences += compare(name, "message", [read_message(m) for m in got.get((name, False), [])], messages)
-            if self.outcomes:
-                differences += compare(name, "outcome", [read_outcome(m) for m in got.get((name, True), [])],
-                                       [o for s in wanted for o in s.outcomes])
+            differences += compare(name, "outcome", [read_outcome(m) for m in got.get((name, True), [])],
+                                   [o for s in wanted for o in s.outcomes])
         return differences
 
-    outcomes = False
     sabotage = None                                                 # for the runner's own test: spoils what the engine said
 
     def ask(self, folder):

@@ -27,7 +27,6 @@ class Shrinker:
 
     def attempt(self, documents, events):
         batch = Batch(copy.deepcopy(documents), copy.deepcopy(events), self.best.until)
-        batch.outcomes = self.best.outcomes
         if self.differs(batch):
             self.best = batch
             return True
@@ -42,7 +41,6 @@ class Shrinker:
             self.drop_fields()
             self.drop_parts()
         final = Batch(copy.deepcopy(self.best.documents), copy.deepcopy(self.best.events), self.best.until)
-        final.outcomes = self.best.outcomes
         self.left = 1
         return final, self.differs(final)
 
