@@ -103,7 +103,8 @@ static bool store_lane(struct run *r, struct lane *lane, struct err *why)
 		if (s->subject.changed)
 			memory_put(lane->memory, m, s->bytes);
 		memory_due(lane->memory, m, s->subject.due);
-		if (r->check && !engine_check(r->engine, &s->subject, why))
+		if (r->check && (!engine_check(r->engine, &s->subject, why) ||
+				 !codec_check(&s->subject, engine_ruleset(r->engine), why)))
 			return err_prefix(why, "invariant of %.*s", (int)m->key.len, m->key.s);
 	}
 	lane->clock = batch_clock(lane->batch);

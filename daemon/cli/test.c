@@ -23,7 +23,8 @@ static bool step_engine(struct test_run *run, const struct event *event, struct 
 	struct err broken = {{0}};
 	if (!engine_step(run->engine, &run->subject, event, run->now, &run->fx, why))
 		return false;
-	if (!engine_check(run->engine, &run->subject, &broken))
+	if (!engine_check(run->engine, &run->subject, &broken) ||
+	    !codec_check(&run->subject, engine_ruleset(run->engine), &broken))
 		print_failure(run, run->step->node, "the state is broken: %s", broken.text);
 	return true;
 }
