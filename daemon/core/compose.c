@@ -291,7 +291,9 @@ static void compose_alert(struct engine *e, struct message_alert *out, const str
 				      .version = a ? a->version : 0,
 				      .since = a ? a->since : e->now,
 				      .summary = {"", 0}};
-	out->state = !a || !is_active(a) ? "over" : a->state == ALERT_CLEARING ? "clearing" : "open";
+	out->state = !a || !is_active(a) || a->number != entry->joined ? "over"
+		     : a->state == ALERT_CLEARING                      ? "clearing"
+								       : "open";
 	if (!rule)
 		return;
 	judge_member(e, rule, member_of(e, rule, entry->member));
