@@ -15,6 +15,7 @@ struct memory {
 static void *give(void *ctx, size_t size)
 {
 	struct memory *m = ctx;
+	size = (size + 7) & ~(size_t)7; /* what it gives is 8-aligned */
 	if (size > HEAP - m->used)
 		return NULL;
 	void *p = m->base + m->used;
