@@ -59,30 +59,29 @@ static int64_t run_end(const struct engine *e, struct span span, int64_t start)
 	return span_end(span, e->ruleset->zone, e->ruleset->calendar, start);
 }
 
-/* Moves one level's runs by its verdict. */
+/* Moves one level's runs by its verdict.  A level that holds has no run upwards, unless it was false meanwhile and is
+ * true again: then the next period's alert waits for that run. */
 static void move_level(const struct engine *e, struct alert *a, size_t i, enum verdict v)
 {
 	const struct rule *rule = a->is;
 	uint32_t bit = 1u << i;
 	if (v == VERDICT_TRUE) {
+		if (!a->up[i] && (!(a->on & bit) || a->down[i]))
+			a->up[i] = e->now;
 		a->down[i] = 0;
-		if (!(a->on & bit)) {
-			if (!a->up[i])
-				a->up[i] = e->now;
-			if (run_end(e, rule->hold, a->up[i]) <= e->now) {
-				a->on |= bit;
-				a->up[i] = 0;
-			}
+		if (a->up[i] && run_end(e, rule->hold, a->up[i]) <= e->now) {
+			a->on |= bit;
+			a->up[i] = 0;
 		}
 	} else if (v == VERDICT_FALSE) {
 		a->up[i] = 0;
-		if ((a->on & bit) && i > 0) {
-			if (!a->down[i])
-				a->down[i] = e->now;
-			if (run_end(e, rule->keep, a->down[i]) <= e->now) {
-				a->on &= ~bit;
-				a->down[i] = 0;
-			}
+		if (!(a->on & bit) || (i == 0 && !rule->has_per))
+			return;
+		if (!a->down[i])
+			a->down[i] = e->now;
+		if (i > 0 && run_end(e, rule->keep, a->down[i]) <= e->now) {
+			a->on &= ~bit;
+			a->down[i] = 0;
 		}
 	}
 }
@@ -150,13 +149,13 @@ static int32_t period_end(const struct engine *e, const struct alert *a)
 	return day_add_months(start, months);
 }
 
-/* A level that goes on being true over the period's end has held long enough: its run goes on into the next one. */
+/* A level that goes on being true over the period's end goes on with its run in the next one. */
 static void end_period(struct alert *a)
 {
 	struct alert before = *a;
 	end_alert(a);
 	for (size_t i = 0; i < a->is->n_levels; i++)
-		a->up[i] = before.on >> i & 1 ? 1 /* long ago */ : before.up[i];
+		a->up[i] = before.up[i] || before.down[i] || !(before.on >> i & 1) ? before.up[i] : 1 /* long ago */;
 }
 
 static void move_alert(struct engine *e, struct alert *a, const struct judgement *j)
@@ -259,7 +258,7 @@ int64_t alert_due(const struct engine *e, const struct alert *a)
 	for (size_t i = 0; i < a->is->n_levels; i++) {
 		if (a->up[i])
 			due = later(e, run_end(e, a->is->hold, a->up[i]), due);
-		if (a->down[i])
+		if (a->down[i] && i > 0)
 			due = later(e, run_end(e, a->is->keep, a->down[i]), due);
 	}
 	due = later(e, day_start(e->ruleset->zone, period_end(e, a)), due);
