@@ -101,12 +101,12 @@ static bool store_lane(struct run *r, struct lane *lane, struct err *why)
 {
 	for (struct batch_subject *s = batch_store(lane->batch); s; s = s->next) {
 		struct memory_subject *m = memory_get(lane->memory, s->subject.watch, s->subject.key);
-		if (s->subject.changed)
-			memory_put(lane->memory, m, s->bytes);
-		memory_due(lane->memory, m, s->subject.due);
 		if (r->check && (!engine_check(r->engine, &s->subject, why) ||
 				 !codec_check(&s->subject, engine_ruleset(r->engine), why)))
 			return err_prefix(why, "invariant of %.*s", (int)m->key.len, m->key.s);
+		if (s->subject.changed)
+			memory_put(lane->memory, m, s->bytes);
+		memory_due(lane->memory, m, s->subject.due);
 	}
 	lane->clock = batch_clock(lane->batch);
 	return true;

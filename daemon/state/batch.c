@@ -158,8 +158,7 @@ struct batch_subject *batch_load(struct batch *b, const struct watch *watch, str
 	key = arena_str(&b->arena, key);
 	if (bytes.len == 0)
 		subject_init(&s->subject, &b->arena, watch, key);
-	else if (!codec_decode(&s->subject, &b->arena, engine_ruleset(b->engine), watch, key,
-			       (struct str){arena_copy(&b->arena, bytes.s, bytes.len), bytes.len}, why))
+	else if (!codec_decode(&s->subject, &b->arena, engine_ruleset(b->engine), watch, key, bytes, why))
 		return NULL;
 	if (due != INT64_MIN)
 		s->subject.due = due;

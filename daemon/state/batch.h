@@ -33,7 +33,7 @@ int64_t batch_clock(const struct batch *b);
 /* Is it loaded?  NULL: no. */
 struct batch_subject *batch_find(struct batch *b, const struct watch *watch, struct str key);
 /* bytes len 0: not known yet.  due: as the index has it; INT64_MIN: the index has nothing for it up to the batch's end.
- * Copies key and bytes.  NULL: the bytes can't be read, why says so. */
+ * Copies key; borrows bytes until the batch is stored.  NULL: the bytes can't be read, why says so. */
 struct batch_subject *batch_load(struct batch *b, const struct watch *watch, struct str key, struct str bytes,
 				 int64_t due, struct err *why);
 /* Is the due time another than the index has? */

@@ -1,12 +1,14 @@
 /* The stored form of a subject.
  *
  *   u8 version, i64 due, u64 ruleset, flags, recheck, since, ended     fixed and varint numbers, little-endian
- *   sources (texts), origins (source, id, key, time, at - time)        the events that values came from
+ *   sources (texts), origins (source, id, key, time, at)               the events that values came from
  *   facts (ids, one row), lists (ids once, then rows), contributions
  *   alerts, cases                                                      levels by name
  *
- * Numbers are varints (zigzag where signed).  Texts are a length and bytes.  Counts are checked against what is left
- * of the bytes, so that broken bytes never make a large allocation. */
+ * Numbers are varints (zigzag where signed).  Texts are a length and bytes; the ids and keys of origins and the keys of
+ * members, which resemble each other, begin with how many bytes they share with the one before.  An origin's time
+ * counts from that of the one before, its `at` from its time; both in seconds where they are whole.  Counts are checked
+ * against what is left of the bytes, so that broken bytes never make a large allocation. */
 #include "codec.h"
 #include "codec_format.h"
 #include <endian.h>
@@ -91,6 +93,31 @@ static inline void put_text(struct buffer *b, struct str s)
 	b->len += s.len;
 }
 
+/* How many bytes the texts begin with alike. */
+static inline uint32_t shared(struct str a, struct str b)
+{
+	uint32_t most = a.len < b.len ? a.len : b.len, n = 0;
+	uint64_t x, y;
+	if (most > MOST_SHARED)
+		most = MOST_SHARED;
+	for (; n + 8 <= most; n += 8) {
+		memcpy(&x, a.s + n, 8);
+		memcpy(&y, b.s + n, 8);
+		if (x != y)
+			return n + (uint32_t)__builtin_ctzll(htole64(x ^ y)) / 8;
+	}
+	while (n < most && a.s[n] == b.s[n])
+		n++;
+	return n;
+}
+
+static void put_after(struct buffer *b, struct str before, struct str s)
+{
+	uint32_t n = shared(before, s);
+	put(b, n);
+	put_text(b, (struct str){s.s + n, s.len - n});
+}
+
 static void put_ids(struct buffer *b, const struct field *fields, size_t n)
 {
 	put(b, n);
@@ -168,6 +195,18 @@ static void number_origins(struct numbering *x)
 		use(x, s->contributions[i].origin);
 }
 
+static void put_origin(struct buffer *b, const struct origin *before, const struct origin *o, uint32_t source)
+{
+	int64_t time = (int64_t)((uint64_t)o->time - (uint64_t)before->time);
+	int64_t at = (int64_t)((uint64_t)o->at - (uint64_t)o->time);
+	unsigned flags = (time % 1000 ? ORIGIN_TIME_MS : 0u) | (at % 1000 ? ORIGIN_AT_MS : 0u);
+	put(b, (uint64_t)source << ORIGIN_FLAGS | flags);
+	put_after(b, before->id, o->id);
+	put_after(b, before->key, o->key);
+	put_signed(b, flags & ORIGIN_TIME_MS ? time : time / 1000);
+	put_signed(b, flags & ORIGIN_AT_MS ? at : at / 1000);
+}
+
 static void put_origins(struct buffer *b, const struct numbering *x)
 {
 	const struct subject *s = x->s;
@@ -186,13 +225,11 @@ static void put_origins(struct buffer *b, const struct numbering *x)
 	for (uint32_t i = 0; i < n; i++)
 		put_text(b, sources[i]);
 	put(b, x->n);
+	const struct origin none = {0}, *before = &none;
 	for (uint32_t i = 0; i < x->n; i++) {
 		const struct origin *o = &s->origins[x->order[i]];
-		put(b, source_of[i]);
-		put_text(b, o->id);
-		put_text(b, o->key);
-		put_signed(b, o->time);
-		put_signed(b, o->at - o->time);
+		put_origin(b, before, o, source_of[i]);
+		before = o;
 	}
 }
 
@@ -232,7 +269,7 @@ static void put_members(struct buffer *b, const struct numbering *x, const struc
 	put(b, m->n);
 	for (uint32_t i = 0; i < m->n; i++) {
 		const struct member *row = &m->rows[i];
-		put_text(b, row->key);
+		put_after(b, i ? m->rows[i - 1].key : x->s->key, row->key);
 		put(b, (uint64_t)x->number[row->presence] << 1 | row->present);
 		put_signed(b, row->since);
 		put_row(b, x, l->fields, row->fields, l->n_fields);

@@ -91,6 +91,32 @@ static struct str get_text(struct reader *x)
 	return x->broken ? (struct str){"", 0} : s;
 }
 
+/* A text that begins as the one before it, which it may be. */
+static struct str get_after(struct reader *x, struct str before)
+{
+	uint64_t n = get(x);
+	struct str rest = get_text(x);
+	if (n > before.len || n > MOST_SHARED)
+		fail(x);
+	if (x->broken)
+		return (struct str){"", 0};
+	if (n == 0)
+		return rest;
+	if (n == before.len && rest.len == 0)
+		return before;
+	char *p = arena_alloc(x->arena, n + rest.len);
+	memcpy(p, before.s, n);
+	memcpy(p + n, rest.s, rest.len);
+	return (struct str){p, (uint32_t)n + rest.len};
+}
+
+/* A time that counts from another, in seconds or in ms. */
+static int64_t get_time(struct reader *x, int64_t from, bool ms)
+{
+	uint64_t span = (uint64_t)get_signed(x);
+	return (int64_t)((uint64_t)from + (ms ? span : span * 1000));
+}
+
 static uint32_t get_origin(struct reader *x, uint64_t number)
 {
 	if (number >= x->s->n_origins)
@@ -173,23 +199,25 @@ static void read_origins(struct reader *x)
 	for (uint32_t i = 0; i < n_sources; i++)
 		sources[i] = get_text(x);
 	x->part = "origins";
-	uint32_t n = get_count(x, 5);
+	uint32_t n = get_count(x, 7);
 	s->cap_origins = n + 8;
 	s->origins = arena_alloc(x->arena, s->cap_origins * sizeof *s->origins);
 	s->origins[0] = (struct origin){{"", 0}, {"", 0}, {"", 0}, 0, 0};
 	s->n_origins = 1;
 	for (uint32_t i = 0; i < n && !x->broken; i++) {
-		uint64_t source = get(x);
-		if (source >= n_sources) {
+		const struct origin *before = &s->origins[s->n_origins - 1];
+		uint64_t flags = get(x);
+		if (flags >> ORIGIN_FLAGS >= n_sources) {
 			fail(x);
 			return;
 		}
-		struct origin o = {.source = sources[source]};
-		o.id = get_text(x);
-		o.key = get_text(x);
-		o.time = get_signed(x);
-		o.at = (int64_t)((uint64_t)get_signed(x) + (uint64_t)o.time);
-		s->origins[s->n_origins++] = o;
+		struct origin *o = &s->origins[s->n_origins];
+		o->source = sources[flags >> ORIGIN_FLAGS];
+		o->id = get_after(x, before->id);
+		o->key = get_after(x, before->key);
+		o->time = get_time(x, before->time, flags & ORIGIN_TIME_MS);
+		o->at = get_time(x, o->time, flags & ORIGIN_AT_MS);
+		s->n_origins++;
 	}
 }
 
@@ -269,7 +297,7 @@ static void read_list(struct reader *x)
 	struct known *fields = ARENA_ARRAY(x->arena, struct known, l->n_fields * n + 1);
 	for (uint32_t i = 0; i < n && !x->broken; i++) {
 		struct member *row = &m.rows[i];
-		row->key = get_text(x);
+		row->key = get_after(x, i ? m.rows[i - 1].key : x->s->key);
 		uint64_t presence = get(x);
 		row->presence = get_origin(x, presence >> 1);
 		row->present = presence & 1;
