@@ -107,7 +107,8 @@ static uint64_t feedback_hash(const struct event *event)
 	return h;
 }
 
-/* The answer has been checked.  An alert is answered where the case had told a level at least as high as it now has. */
+/* The answer has been checked.  An alert is answered where the case had told a level at least as high as it now has; an
+ * answer that answers none is not the case's. */
 void apply_answer(struct engine *e, const struct event *event)
 {
 	const struct answer *answer = event->answer;
@@ -121,11 +122,6 @@ void apply_answer(struct engine *e, const struct event *event)
 		c->heard[answer->kind] = answer->at;
 		return;
 	}
-	c->answered = true;
-	e->answering = (uint32_t)(c - e->s->cases) + 1;
-	c->result = answer->kind;
-	c->answered_at = answer->at;
-	c->answered_due = c->due;
 	for (uint32_t i = 0; i < c->n_alerts; i++) {
 		struct case_alert *entry = &c->alerts[i];
 		uint32_t told = told_by(entry, answer->message_no);
@@ -134,5 +130,10 @@ void apply_answer(struct engine *e, const struct event *event)
 		entry->answered = told;
 		entry->answered_in = c->number;
 		entry->until = answer->until;
+		e->answering = (uint32_t)(c - e->s->cases) + 1;
+		c->answered = true;
+		c->result = answer->kind;
+		c->answered_at = answer->at;
+		c->answered_due = c->due;
 	}
 }
