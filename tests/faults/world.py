@@ -16,6 +16,7 @@ import collections
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -27,6 +28,7 @@ from cases import expect
 from servers import Kafka, Redis, die_with_parent
 
 PARTITIONS = 8
+TRANSACTION_MS = 6000  # longer than a session (3 s), short enough to wait for
 BATCH = 150  # events; small, so that there are many transactions
 PATIENCE = 300  # s; for what takes seconds on an idle machine
 KAFKA = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500", "log.retention.check.interval.ms": "5000"}
@@ -149,7 +151,9 @@ class World:
 
     def set_stage(self, **settings):
         self.stage = staging.Stage(self.programs, self.kafka.bootstrap, self.redis.url, self.folder,
-                                   {**SETTINGS, **settings}, workload.config(self.folder), PARTITIONS).topics()
+                                   {**SETTINGS, **settings}, workload.config(self.folder), PARTITIONS)
+        self.stage.patch("shouwang.yaml", r"properties: *\{", f"properties: {{transaction.timeout.ms: {TRANSACTION_MS}, ")
+        self.stage.topics()
         self.stack.callback(self.stage.stop)
         return self.stage
 
@@ -177,6 +181,42 @@ class World:
             expect(not (self.feeder and self.feeder.error), f"the feeder: {self.feeder and self.feeder.error}")
             expect(time.monotonic() < end, f"no {what} within {seconds} s\n" + self.logs())
             time.sleep(0.05)
+
+    # --- daemons
+
+    def other(self, daemon):
+        return self.two if daemon is self.one else self.one
+
+    @staticmethod
+    def start(daemon, fault=None, ready=True):
+        """fault: where it is to kill or stop itself, as daemon/ops/fault_point.h has it."""
+        daemon.environment.pop("FAULT_POINT", None)
+        if fault:
+            daemon.environment["FAULT_POINT"] = fault
+        daemon.start(ready and not fault)
+
+    def wait_killed(self, daemon):
+        self.wait(f"end of {daemon.name}", lambda: not daemon.running())
+        expect(daemon.wait() == -signal.SIGKILL, f"{daemon.name} ended with {daemon.wait()}\n{self.logs()}")
+
+    def kill(self, daemon):
+        daemon.signal(signal.SIGKILL)
+        self.wait_killed(daemon)
+
+    def stop(self, daemon):
+        """A clean end."""
+        daemon.signal(signal.SIGTERM)
+        expect(daemon.wait(PATIENCE) == 0, f"{daemon.name} ended with {daemon.wait()}\n{self.logs()}")
+
+    @staticmethod
+    def stopped(daemon):
+        """By SIGSTOP."""
+        with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    @staticmethod
+    def running_partitions(daemon):
+        return sum(key.startswith("shouwang_partition_state{") and value == 2 for key, value in daemon.metrics().items())
 
     def wait_lag(self, n=BATCH):
         """Until there is something to do for daemons, so that a fault comes in the middle of it."""
