@@ -1,4 +1,5 @@
 /* Commits a round: one Kafka transaction, and only after its success one script of Redis for each partition. */
+#include "ops/fault_point.h"
 #include "ops/log.h"
 #include "worker.h"
 #include <inttypes.h>
@@ -114,6 +115,7 @@ static enum outbox_answer transact(struct worker *w, struct round *r, struct err
 		write_states(w, t);
 		write_rejects(w, t);
 	}
+	fault_point(FAULT_IN_TRANSACTION);
 	const struct outbox_offset *offsets = offsets_of(w, r, &n);
 	return outbox_commit(w->outbox, offsets, n, inbox_metadata(w->inbox), why);
 }
@@ -264,6 +266,7 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 		t->partition->unsaved = false;
 		t->partition->committed = w->committed;
 	}
+	fault_point(FAULT_AFTER_COMMIT);
 	follow(w, r);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->turns[i].touched && r->turns[i].partition->state == PARTITION_RUNNING)

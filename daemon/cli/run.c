@@ -32,6 +32,7 @@ static const char help[] =
 	"  --state[=FILE]    print the final states, as JSON lines by subject, instead of the messages; or write them "
 	"to FILE\n"
 	"  --unmasked        with sensitive values in the states as they are\n"
+	"  --raw             the states as they are stored: key and bytes in hexadecimal, by key\n"
 	"  --messages        print the messages only\n"
 	"  --rejects FILE    write the rejected lines to FILE as JSON lines\n"
 	"  --check           check the engine's invariants after each batch (for tests)\n"
@@ -80,10 +81,34 @@ static void write_values(struct run *r, struct subject *s)
 	engine_reset(r->engine);
 }
 
+static int by_stored_key(const void *pa, const void *pb)
+{
+	const struct memory_subject *a = *(struct memory_subject *const *)pa, *b = *(struct memory_subject *const *)pb;
+	int c = strcmp(a->watch->name, b->watch->name);
+	return c ? c : str_compare(a->key, b->key);
+}
+
+static void write_raw(struct memory_subject **all, size_t n, FILE *to)
+{
+	if (n)
+		qsort(all, n, sizeof(struct memory_subject *), by_stored_key);
+	for (size_t i = 0; i < n; i++) {
+		const struct str bytes = all[i]->bytes;
+		fprintf(to, "%s/%.*s ", all[i]->watch->name, (int)all[i]->key.len, all[i]->key.s);
+		for (uint32_t k = 0; k < bytes.len; k++)
+			fprintf(to, "%02x", (unsigned char)bytes.s[k]);
+		fputc('\n', to);
+	}
+}
+
 static bool write_states(struct run *r, FILE *to, struct err *why)
 {
 	size_t n;
 	struct memory_subject **all = all_subjects(r, &n);
+	if (r->raw) {
+		write_raw(all, n, to);
+		return true;
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct subject s;
 		arena_reset(&r->events);
@@ -201,6 +226,7 @@ enum {
 	O_UNTIL,
 	O_STATE,
 	O_UNMASKED,
+	O_RAW,
 	O_VALUES,
 	O_REJECTS,
 	O_CHECK,
@@ -214,6 +240,7 @@ static const struct option options[] = {
 	{"until", required_argument, NULL, O_UNTIL},
 	{"state", optional_argument, NULL, O_STATE},
 	{"unmasked", no_argument, NULL, O_UNMASKED},
+	{"raw", no_argument, NULL, O_RAW},
 	{"rejects", required_argument, NULL, O_REJECTS},
 	{"check", no_argument, NULL, O_CHECK},
 	{"messages", no_argument, NULL, O_MESSAGES},
@@ -247,6 +274,9 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 			break;
 		case O_UNMASKED:
 			r->unmasked = true;
+			break;
+		case O_RAW:
+			r->raw = true;
 			break;
 		case O_REJECTS:
 			r->rejects_file = optarg;

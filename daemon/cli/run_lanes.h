@@ -30,7 +30,7 @@ struct run {
 	size_t n_paths;
 	int32_t partitions;
 	int64_t batch_size; /* events between two stores; what comes out does not depend on it */
-	bool has_until, values, check, quiet, unmasked, state, only_messages;
+	bool has_until, values, check, quiet, unmasked, raw, state, only_messages;
 	int64_t until;
 	const char *state_file, *rejects_file;
 

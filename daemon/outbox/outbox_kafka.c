@@ -3,6 +3,7 @@
 #include "outbox_kafka.h"
 #include "../../consumers/kafka_client.h"
 #include "../ops/clock.h"
+#include "../ops/fault_point.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -466,6 +467,8 @@ static enum outbox_answer finish(struct outbox *o, struct err *why)
 {
 	rd_kafka_error_t *e;
 	int64_t end = clock_monotonic() + 2 * TRANSACTION_MS;
+	fault_point(FAULT_BEFORE_COMMIT);
+	fault_point(FAULT_DURING_COMMIT);
 	while ((e = rd_kafka_commit_transaction(o->rk, 5000)) && rd_kafka_error_is_retriable(e) &&
 	       clock_monotonic() < end)
 		rd_kafka_error_destroy(e);

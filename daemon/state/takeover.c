@@ -1,6 +1,7 @@
 /* The procedure of taking over, step by step. */
 #include "takeover.h"
 #include "../ops/clock.h"
+#include "../ops/fault_point.h"
 #include "../ops/log.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -172,6 +173,7 @@ static bool write_chunk(const struct takeover *t, struct takeover_part *p, struc
 	struct takeover_replay *r = p->private;
 	if (r->n == 0 && r->record.len == 0)
 		return true;
+	fault_point(FAULT_IN_REPLAY);
 	keep_newest(r, ARENA_ARRAY(&r->arena, int64_t, r->n));
 	struct cache_store store = {.partition = p->partition,
 				    .from = p->watermark,
@@ -434,6 +436,7 @@ static enum takeover_answer run_steps(const struct takeover *t, struct takeover_
 	enum takeover_answer answer = ask_group(t, parts, n, list, why);
 	if (answer != TAKEOVER_OK)
 		return answer;
+	fault_point(FAULT_IN_TAKEOVER);
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].end == TAKEOVER_UNDECIDED && !ask_cache(t, &parts[i], why))
 			return TAKEOVER_AWAY;

@@ -4,20 +4,30 @@
  *     peek CONFIG read TOPIC       committed records, a JSON object a line
  *     peek CONFIG states           the changelog's newest states, as `shouwangctl run --state` prints them
  *     peek CONFIG cached           the same out of Redis
+ *     peek CONFIG raw-states       their bytes, as `shouwangctl run --raw` prints them
+ *     peek CONFIG raw-cached       the same out of Redis
  *     peek CONFIG positions        how many records of each topic the newest partition records have taken in
- *     peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value", "headers"} from the standard input;
- *                                  each may lack */
+ *     peek CONFIG committed TOPIC… how many records of each topic the group has committed, of all partitions
+ *     peek CONFIG unsettled        how many of the changelog's records Redis doesn't reflect yet, and how many timers
+ * are due by the partitions' clocks peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value",
+ * "headers"} from the standard input; each may lack peek CONFIG feed             sends lines TOPIC<tab>KEY<tab>VALUE
+ * from the standard input as they come, in their order whatever happens to the broker; prints now and then how many
+ * have arrived */
 #include "../../consumers/kafka_client.h"
 #include "../../daemon/cli/kafka.h"
 #include "../../daemon/conf/config.h"
 #include "../../daemon/state/changelog.h"
 #include "../../daemon/state/partition_record.h"
 #include "../../daemon/state/redis.h"
+#include "../../daemon/outbox/json_write.h"
 #include "../../daemon/state/state_json.h"
+#include <inttypes.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct config config;
 
@@ -61,6 +71,19 @@ static json_t *printable(const void *s, size_t n)
 	return out ? out : json_string(number);
 }
 
+/* What of a value printable doesn't tell. */
+static void add_base64(json_t *line, const rd_kafka_message_t *m)
+{
+	struct buffer b = {0};
+	json_t *utf8 = m->payload ? json_stringn(m->payload, m->len) : json_null();
+	json_decref(utf8);
+	if (utf8)
+		return;
+	write_base64(&b, (struct str){m->payload, (uint32_t)m->len});
+	json_object_set_new(line, "value_base64", json_stringn((const char *)b.data + 1, b.len - 2)); /* unquoted */
+	buffer_free(&b);
+}
+
 static void print_message(const rd_kafka_message_t *m, void *opaque)
 {
 	(void)opaque;
@@ -75,6 +98,7 @@ static void print_message(const rd_kafka_message_t *m, void *opaque)
 	json_t *line = json_pack("{s:i, s:I, s:o, s:o, s:o}", "partition", (int)m->partition, "offset",
 				 (json_int_t)m->offset, "key", printable(m->key, m->key_len), "value",
 				 printable(m->payload, m->len), "headers", named);
+	add_base64(line, m);
 	json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(line);
@@ -87,7 +111,31 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void print_states(json_t *states)
+static void print_state(const char *key, struct str bytes, struct arena *a, struct buffer *out)
+{
+	struct subject s;
+	struct str subject;
+	struct err why = {""};
+	const struct watch *w = changelog_watch(config.ruleset, str_of(key), &subject);
+	if (!w || !codec_decode(&s, a, config.ruleset, w, subject, bytes, &why)) {
+		printf("%s: %s\n", key, w ? why.text : "no such watch");
+		return;
+	}
+	out->len = 0;
+	state_json(&s, config.ruleset, false, out);
+	printf("%.*s\n", (int)out->len, out->data);
+	arena_reset(a);
+}
+
+static void print_raw(const char *key, struct str bytes)
+{
+	printf("%s ", key);
+	for (uint32_t i = 0; i < bytes.len; i++)
+		printf("%02x", (unsigned char)bytes.s[i]);
+	putchar('\n');
+}
+
+static void print_states(json_t *states, bool raw)
 {
 	const char *key;
 	json_t *bytes;
@@ -99,20 +147,12 @@ static void print_states(json_t *states)
 	json_object_foreach_safe(states, next, key, bytes) keys[n++] = key;
 	qsort(keys, n, sizeof *keys, by_text);
 	for (i = 0; i < n; i++) {
-		struct subject s;
-		struct str subject;
-		struct err why = {""};
 		bytes = json_object_get(states, keys[i]);
-		const struct watch *w = changelog_watch(config.ruleset, str_of(keys[i]), &subject);
 		struct str b = {json_string_value(bytes), (uint32_t)json_string_length(bytes)};
-		if (!w || !codec_decode(&s, &a, config.ruleset, w, subject, b, &why)) {
-			printf("%s: %s\n", keys[i], w ? why.text : "no such watch");
-			continue;
-		}
-		out.len = 0;
-		state_json(&s, config.ruleset, false, &out);
-		printf("%.*s\n", (int)out.len, out.data);
-		arena_reset(&a);
+		if (raw)
+			print_raw(keys[i], b);
+		else
+			print_state(keys[i], b, &a, &out);
 	}
 	free(keys);
 	buffer_free(&out);
@@ -149,12 +189,12 @@ static int cached_states(json_t *states)
 	return why.text[0] ? complain(why.text) : 0;
 }
 
-static int print_from(bool cached)
+static int print_from(bool cached, bool raw)
 {
 	json_t *states = json_object();
 	int code = cached ? cached_states(states) : read_all(config.settings.topics.state, keep_state, states);
 	if (code == 0)
-		print_states(states);
+		print_states(states, raw);
 	json_decref(states);
 	return code;
 }
@@ -190,6 +230,110 @@ static int print_positions(void)
 	json_decref(records);
 	json_decref(sums);
 	return code;
+}
+
+/* --- how far the daemons are */
+
+static int print_committed(char **topics, int n)
+{
+	struct err why = {""};
+	const struct kafka_setting list[] = {{"group.id", config.settings.instance, true}};
+	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, 1, &why);
+	rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_CONSUMER, conf, &why) : NULL;
+	if (!rk)
+		return complain(why.text);
+	rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(8);
+	for (int i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add_range(places, topics[i], 0, config.settings.partitions - 1);
+	rd_kafka_resp_err_t code = rd_kafka_committed(rk, places, 20000);
+	json_t *sums = json_object();
+	for (int i = 0; i < places->cnt && !code; i++) {
+		const rd_kafka_topic_partition_t *p = &places->elems[i];
+		json_int_t sum = json_integer_value(json_object_get(sums, p->topic));
+		json_object_set_new(sums, p->topic, json_integer(sum + (p->offset > 0 ? p->offset : 0)));
+		code = p->err;
+	}
+	json_dumpf(sums, stdout, 0);
+	json_decref(sums);
+	rd_kafka_topic_partition_list_destroy(places);
+	rd_kafka_destroy(rk);
+	return code ? complain(rd_kafka_err2str(code)) : 0;
+}
+
+static struct reply *ask_partition(struct redis *r, struct arena *a, int32_t partition, const char *command,
+				   const char *what, const char *const *more, size_t n, struct err *why)
+{
+	struct words w = words_new(a, n + 2);
+	word_text(&w, command);
+	word_text(&w, arena_printf(a, "{%s:%d}:%s", config.settings.instance, (int)partition, what));
+	for (size_t i = 0; i < n; i++)
+		word_text(&w, more[i]);
+	return redis_ask(r, &w, a, command, why);
+}
+
+/* Where Redis stands, and how many timers are due there. */
+static bool ask_redis(struct redis *r, struct arena *a, struct changelog_start *starts, json_int_t *due,
+		      struct err *why)
+{
+	static const char *const fields[] = {"watermark", "record"};
+	for (int32_t p = 0; p < config.settings.partitions; p++) {
+		struct partition_record record = {.clock = INT64_MIN};
+		struct reply *meta = ask_partition(r, a, p, "HMGET", "meta", fields, 2, why);
+		if (!meta)
+			return false;
+		const struct reply *mark = meta->elements[0], *bytes = meta->elements[1];
+		starts[p] = (struct changelog_start){p, mark->str.len ? strtoll(mark->str.s, NULL, 10) : 0};
+		if (bytes->str.len && !partition_record_decode(&record, bytes->str, why))
+			return false;
+		const char *range[] = {"-inf", arena_printf(a, "%" PRId64, record.clock)};
+		struct reply *n = ask_partition(r, a, p, "ZCOUNT", "timers", range, 2, why);
+		if (!n)
+			return false;
+		*due += n->integer;
+	}
+	return true;
+}
+
+static bool count_behind(const struct changelog_start *starts, json_int_t *behind, struct err *why)
+{
+	int32_t left = config.settings.partitions;
+	struct changelog_item item;
+	struct changelog *c = changelog_open(&config.settings, why);
+	bool ok = c && changelog_read(c, starts, (size_t)left, why);
+	for (int quiet = 0; ok && left;) {
+		switch (changelog_poll(c, 1000, &item, why)) {
+		case CHANGELOG_RECORD:
+			++*behind;
+			break;
+		case CHANGELOG_END:
+			left--;
+			break;
+		case CHANGELOG_BROKEN:
+			ok = false;
+			break;
+		default:
+			ok = ++quiet < 20 || err_set(why, "Kafka says nothing");
+		}
+	}
+	if (c)
+		changelog_close(c);
+	return ok;
+}
+
+static int print_unsettled(void)
+{
+	struct err why = {""};
+	struct arena a = {0};
+	json_int_t due = 0, behind = 0;
+	struct changelog_start *starts = ARENA_ARRAY(&a, struct changelog_start, (size_t)config.settings.partitions);
+	struct redis *r = redis_new(&config.settings, &why);
+	bool ok = r && redis_connect(r, &why) && ask_redis(r, &a, starts, &due, &why) &&
+		  count_behind(starts, &behind, &why);
+	if (ok)
+		printf("{\"behind\": %" JSON_INTEGER_FORMAT ", \"due\": %" JSON_INTEGER_FORMAT "}\n", behind, due);
+	redis_free(r);
+	arena_close(&a);
+	return ok ? 0 : complain(why.text);
 }
 
 /* --- sending */
@@ -239,22 +383,149 @@ static int send_all(const char *topic)
 	return code;
 }
 
+/* Lines may be anything that has no line end; an empty key is none. */
+struct feeding {
+	long delivered, shown;
+	bool failed;
+};
+
+static void on_fed(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct feeding *f = opaque;
+	(void)rk;
+	if (m->err) {
+		f->failed = true;
+		complain(rd_kafka_err2str(m->err));
+	} else {
+		f->delivered++;
+	}
+}
+
+static void tell(struct feeding *f)
+{
+	if (f->shown == f->delivered)
+		return;
+	printf("%ld\n", f->delivered);
+	fflush(stdout);
+	f->shown = f->delivered;
+}
+
+static bool feed_line(rd_kafka_t *rk, char *line, size_t n, struct feeding *f)
+{
+	char *key = memchr(line, '\t', n);
+	char *value = key ? memchr(key + 1, '\t', n - (size_t)(key + 1 - line)) : NULL;
+	if (!value)
+		return false;
+	*key++ = '\0';
+	size_t key_len = (size_t)(value - key);
+	value++;
+	rd_kafka_resp_err_t e;
+	while ((e = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(line), RD_KAFKA_V_KEY(key_len ? key : NULL, key_len),
+				      RD_KAFKA_V_VALUE(value, n - (size_t)(value - line)),
+				      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(NULL),
+				      RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+		rd_kafka_poll(rk, 100);
+		tell(f);
+	}
+	return !e;
+}
+
+/* Waits for lines in short turns, so that what has arrived is told while none comes. */
+static bool wait_line(rd_kafka_t *rk, struct feeding *f)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	for (;;) {
+		rd_kafka_poll(rk, 0);
+		tell(f);
+		if (f->failed || poll(&in, 1, 20) > 0)
+			return !f->failed;
+	}
+}
+
+static bool feed_lines(rd_kafka_t *rk, struct feeding *f)
+{
+	char *rest = NULL, *end;
+	size_t n = 0, cap = 0;
+	bool ok = true;
+	for (ssize_t got = 1; ok && got > 0 && wait_line(rk, f);) {
+		if (cap - n < 65536 && !(rest = realloc(rest, cap = 2 * cap + 131072)))
+			abort();
+		got = read(STDIN_FILENO, rest + n, cap - n);
+		n += got > 0 ? (size_t)got : 0;
+		char *line = rest;
+		while (ok && (end = memchr(line, '\n', n - (size_t)(line - rest)))) {
+			ok = feed_line(rk, line, (size_t)(end - line), f);
+			line = end + 1;
+		}
+		n -= (size_t)(line - rest);
+		memmove(rest, line, n);
+	}
+	free(rest);
+	return ok && !f->failed;
+}
+
+static int feed(void)
+{
+	struct err why = {""};
+	struct feeding f = {0};
+	const struct kafka_setting list[] = {{"partitioner", "murmur2_random", true},
+					     {"enable.idempotence", "true", true},
+					     {"linger.ms", "5", true},
+					     {"message.timeout.ms", "900000", true},
+					     {"reconnect.backoff.max.ms", "1000", true}};
+	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, sizeof list / sizeof *list, &why);
+	if (!conf)
+		return complain(why.text);
+	rd_kafka_conf_set_dr_msg_cb(conf, on_fed);
+	rd_kafka_conf_set_opaque(conf, &f);
+	rd_kafka_t *rk = kafka_client_new(RD_KAFKA_PRODUCER, conf, &why);
+	if (!rk)
+		return complain(why.text);
+	bool ok = feed_lines(rk, &f);
+	while (ok && !f.failed && rd_kafka_outq_len(rk) > 0) {
+		rd_kafka_poll(rk, 100);
+		tell(&f);
+	}
+	tell(&f);
+	rd_kafka_destroy(rk);
+	return ok && !f.failed ? 0 : complain("not everything was delivered");
+}
+
+static bool is(const char *word, const char *wanted)
+{
+	return strcmp(word, wanted) == 0;
+}
+
+static int obey(int argc, char **argv)
+{
+	const char *word = argv[2];
+	if (is(word, "read") && argc == 4)
+		return read_all(argv[3], print_message, NULL);
+	if (is(word, "send") && argc == 4)
+		return send_all(argv[3]);
+	if (is(word, "states") || is(word, "cached"))
+		return print_from(is(word, "cached"), false);
+	if (is(word, "raw-states") || is(word, "raw-cached"))
+		return print_from(is(word, "raw-cached"), true);
+	if (is(word, "positions"))
+		return print_positions();
+	if (is(word, "committed"))
+		return print_committed(argv + 3, argc - 3);
+	if (is(word, "unsettled"))
+		return print_unsettled();
+	if (is(word, "feed"))
+		return feed();
+	return complain("no such word");
+}
+
 int main(int argc, char **argv)
 {
 	struct faults faults;
 	faults_init(&faults);
 	if (argc < 3 || !config_load(argv[1], &config, &faults))
-		return complain("usage: peek CONFIG read|states|cached|positions|send [TOPIC]");
+		return complain("usage: peek CONFIG WORD…; the words stand at the top of peek.c");
 	faults_close(&faults);
-	int code = 2;
-	if (strcmp(argv[2], "read") == 0 && argc == 4)
-		code = read_all(argv[3], print_message, NULL);
-	else if (strcmp(argv[2], "send") == 0 && argc == 4)
-		code = send_all(argv[3]);
-	else if (strcmp(argv[2], "states") == 0 || strcmp(argv[2], "cached") == 0)
-		code = print_from(strcmp(argv[2], "cached") == 0);
-	else if (strcmp(argv[2], "positions") == 0)
-		code = print_positions();
+	int code = obey(argc, argv);
 	config_close(&config);
 	return code;
 }

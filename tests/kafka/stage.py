@@ -3,6 +3,7 @@ engine alone makes of the same events, and the comparison of both.
 
 Every stage has an instance, topics and a configuration folder of its own, so that many fit on one broker."""
 
+import base64
 import collections
 import contextlib
 import json
@@ -41,20 +42,29 @@ def lines(text):
     return [json.loads(line) for line in text.split("\n") if line]
 
 
+def value_of(record):
+    """A record's bytes, as peek and `shouwangctl run --rejects` tell them."""
+    base64_ = record.get("value_base64")
+    return base64.b64decode(base64_) if base64_ is not None else (record["value"] or "").encode()
+
+
 # --- the comparison
 
-def differences(wanted, got):
-    """What is lost, repeated, wrong or out of order in the units' messages; [] where nothing is.  Messages are told
-    apart by case and number; ids are only to be unique, since the engine alone has no incarnation."""
+def name(message):
+    """Messages are told apart by case and number."""
+    return message["data"]["case"], message["data"]["message_no"]
+
+
+def content(message):
+    """All but the id: the engine alone has no incarnation."""
+    return {key: value for key, value in message.items() if key != "id"}
+
+
+def differences(wanted, *queues):
+    """What is lost, repeated, wrong or out of order in the units' messages, queue by queue; [] where nothing is.
+    Wanted are those of each subject in their order; of the ids it is only asked that they be unique."""
     faults, found, ids = [], collections.defaultdict(list), collections.Counter()
-
-    def name(message):
-        return message["data"]["case"], message["data"]["message_no"]
-
-    def content(message):
-        return {key: value for key, value in message.items() if key != "id"}
-
-    for message in got:
+    for message in (m for queue in queues for m in queue):
         found[name(message)].append(message)
         ids[message["id"]] += 1
     expected = {name(message): message for message in wanted}
@@ -62,13 +72,16 @@ def differences(wanted, got):
     faults += [f"not expected: {key}" for key in found if key not in expected]
     faults += [f"repeated {len(list_)} times: {key}" for key, list_ in found.items() if len(list_) > 1]
     faults += [f"id given {n} times: {id_}" for id_, n in ids.items() if n > 1]
-    for key in expected.keys() & found.keys():
+    for key in sorted(expected.keys() & found.keys()):
         if content(expected[key]) != content(found[key][0]):
             faults.append(f"another content: wanted {expected[key]}\n got {found[key][0]}")
-    order = collections.defaultdict(list)
-    for message in got:
-        order[message["data"]["case"]].append(message["data"]["message_no"])
-    faults += [f"out of order: {case} {numbers}" for case, numbers in order.items() if numbers != sorted(numbers)]
+    place = {key: i for i, key in enumerate(expected)}
+    for queue in queues:
+        order = collections.defaultdict(list)
+        for message in queue:
+            order[message.get("subject")].append(name(message))
+        faults += [f"out of order: {subject} {names}" for subject, names in order.items()
+                   if any(place.get(a, 0) > place.get(b, len(place)) for a, b in zip(names, names[1:]))]
     return faults
 
 
@@ -95,8 +108,10 @@ class Sample:
 class Stage:
     number = 0
 
-    def __init__(self, programs, bootstrap, redis_url, folder, settings=None, config=os.path.join(ROOT, "config")):
+    def __init__(self, programs, bootstrap, redis_url, folder, settings=None, config=os.path.join(ROOT, "config"),
+                 partitions=PARTITIONS):
         Stage.number += 1
+        self.partitions = partitions
         self.programs, self.name = programs, f"stage{Stage.number}"
         self.folder = os.path.join(folder, self.name)
         self.config = os.path.join(self.folder, "config")
@@ -105,7 +120,7 @@ class Stage:
         self.rename_topics()
         self.patch("shouwang.yaml", r"properties: *\{",
                    "properties: {session.timeout.ms: 3000, heartbeat.interval.ms: 300, ")
-        self.settings = {"INSTANCE": self.name, "PARTITIONS": PARTITIONS, "CLOCK": "events", "NODE": "one",
+        self.settings = {"INSTANCE": self.name, "PARTITIONS": partitions, "CLOCK": "events", "NODE": "one",
                          "KAFKA_BOOTSTRAP": bootstrap, "REDIS_URL": redis_url, "WORKERS": 2, "LOG_LEVEL": "debug",
                          **{f"TOPICS_{kind.upper()}": f"{kind}.{self.name}"
                             for kind in ("feedback", "outcomes", "rejects", "forward", "state")},
@@ -143,7 +158,7 @@ class Stage:
         return self
 
     def all_topics(self):
-        return {line.split()[0]: PARTITIONS for line in self.ctl("topics", "--list").splitlines()}
+        return {line.split()[0]: self.partitions for line in self.ctl("topics", "--list").splitlines()}
 
     def publish(self, path_or_lines):
         path = path_or_lines
@@ -193,23 +208,27 @@ class Stage:
     def logs(self):
         return "\n".join(f"--- {d.name}\n{d.log()[-4000:]}" for d in self.daemons)
 
+    def queues(self):
+        """The messages of each unit's queue."""
+        return [[json.loads(record["value"]) for record in lines(self.peek("read", unit))] for unit in self.units]
+
     def messages(self):
-        return [json.loads(record["value"]) for unit in self.units for record in lines(self.peek("read", unit))]
+        return [message for queue in self.queues() for message in queue]
 
     def rejects(self):
         return lines(self.peek("read", self.settings["TOPICS_REJECTS"]))
 
     def alone(self, path):
         """Messages and states of the engine alone, over the same partitions."""
-        messages = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--messages")
-        states = self.ctl("run", self.config, path, "--partitions", str(PARTITIONS), "--quiet", "--state")
+        messages = self.ctl("run", self.config, path, "--partitions", str(self.partitions), "--quiet", "--messages")
+        states = self.ctl("run", self.config, path, "--partitions", str(self.partitions), "--quiet", "--state")
         return lines(messages), states
 
     def verify(self, path, states=True):
         """Nothing lost, nothing twice, everything equal to the engine alone."""
         wanted, wanted_states = self.alone(path)
         expect(len(wanted) > 5, "too few messages to prove anything")
-        faults = differences(wanted, self.messages())
+        faults = differences(wanted, *self.queues())
         if states:
             faults += state_differences(wanted_states, self.peek("states"), "changelog")
             faults += state_differences(wanted_states, self.peek("cached"), "Redis")

@@ -122,7 +122,8 @@ class Language(staging.Stage):
 
         equal(len({o["id"] for o in got}), len(got), "ids of outcomes")
         equal(sorted(map(str, map(named, got))), sorted(map(str, map(named, outcomes))), "outcomes")
-        faults = staging.differences(named(messages), [{**named(m), "id": m["id"]} for m in self.messages()])
+        faults = staging.differences(named(messages), *([{**named(m), "id": m["id"]} for m in queue]
+                                                        for queue in self.queues()))
         for what in ("states", "cached"):
             faults += staging.state_differences(named(states), named(self.peek(what)), what)
         expect(not faults, "\n".join(faults[:10]) + f"\n({len(faults)} faults)")

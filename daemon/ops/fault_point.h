@@ -1,0 +1,30 @@
+/* Places where a test build can kill or stop itself, to test what follows; nothing in any other build (CMake's option
+ * SHOUWANG_FAULT_POINTS, on in Debug).  The environment's FAULT_POINT says where, and at which passage:
+ *
+ *     after-commit:17           kill -9 of itself at the 17th passage of any of its workers
+ *     during-commit:5+300us     so long after the 5th
+ *     in-replay:2=stop          SIGSTOP instead */
+#ifndef FAULT_POINT_H
+#define FAULT_POINT_H
+
+#define FAULT_POINTS(X)                                                                                           \
+	X(FAULT_IN_TRANSACTION, "in-transaction") /* records are sent, the offsets aren't */                      \
+	X(FAULT_BEFORE_COMMIT, "before-commit")   /* the offsets are sent, too */                                 \
+	X(FAULT_DURING_COMMIT, "during-commit")   /* the commit is about to be asked for: for a delay after it */ \
+	X(FAULT_AFTER_COMMIT, "after-commit")     /* committed, and not yet in Redis */                           \
+	X(FAULT_IN_TAKEOVER, "in-takeover")       /* the group has told its offsets */                            \
+	X(FAULT_IN_REPLAY, "in-replay")           /* before each write of a replay to Redis */
+
+enum fault_point {
+#define X(name, text) name,
+	FAULT_POINTS(X)
+#undef X
+		N_FAULT_POINTS
+};
+
+#ifdef SHOUWANG_FAULT_POINTS
+void fault_point(enum fault_point here);
+#else
+#define fault_point(here) ((void)(here))
+#endif
+#endif

@@ -1,0 +1,264 @@
+"""Where faults happen: a real Kafka, a Redis, two daemons of one group over eight partitions, and a feeder that gives
+them something to do as long as it lasts.
+
+    def run(world):
+        world.begin(faults=len(kinds))    # servers and daemons run, the feeder feeds
+        for kind in world.draw(KINDS):
+            …                             # the fault
+            world.happened(kind)
+        world.settle()                    # all is fed, committed and in Redis, timers included
+        world.verify()                    # nothing lost, nothing twice
+
+What a number needs otherwise (no Redis at the start, another stage, …) it does with the parts: world.kafka, world.redis,
+world.stage, world.daemon(), world.feeder."""
+
+import collections
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import stage as staging
+import verify
+import workload
+from cases import expect
+from servers import Kafka, Redis, die_with_parent
+
+PARTITIONS = 8
+TRANSACTION_MS = 6000  # longer than a session (3 s), short enough to wait for
+BATCH = 150  # events; small, so that there are many transactions
+PATIENCE = 300  # s; for what takes seconds on an idle machine
+KAFKA = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500", "log.retention.check.interval.ms": "5000"}
+SETTINGS = {"BATCH_EVENTS": BATCH, "LOG_LEVEL": "info"}
+
+
+class Feeder(threading.Thread):
+    """Publishes the workload: of n faults each gets an equal share, sent while it happens, and at the end the rest.  A
+    phase begins when all before it is committed."""
+    TURN = 0.1  # s
+    TRICKLE = 20  # events in a turn: there is always something to do
+
+    def __init__(self, stage, work, faults):
+        super().__init__(daemon=True)
+        self.stage, self.work, self.faults = stage, work, faults
+        self.topics = {"events": stage.events, "feedback": stage.settings["TOPICS_FEEDBACK"]}
+        self.sent, self.delivered, self.of_topic = 0, 0, collections.Counter()
+        self.done, self.began, self.hurried = 0, None, False
+        self.error, self.stopped = None, False
+        self.process = subprocess.Popen([stage.programs.peek, stage.config, "feed"], env=stage.environment,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+
+    def start(self):
+        self.began = time.monotonic()
+        self.reader.start()
+        super().start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.delivered = int(line)
+
+    def run(self):
+        try:
+            for kind, lines in self.work.phases:
+                self.feed(kind, lines)
+                self.wait_committed()
+        except Exception as why:  # told by settle
+            self.error = why
+
+    def feed(self, kind, lines):
+        at = 0
+        while at < len(lines) and not self.stopped:
+            n = max(1, min(self.portion(), len(lines) - at))
+            topic = self.topics[kind].encode()
+            self.process.stdin.write(b"".join(b"%s\t%s\t%s\n" % (topic, workload.key_of(line), line.rstrip(b"\n"))
+                                              for line in lines[at:at + n]))
+            self.process.stdin.flush()
+            at, self.sent, self.of_topic[kind] = at + n, self.sent + n, self.of_topic[kind] + n
+            if not self.hurried:
+                time.sleep(self.TURN)
+
+    def portion(self):
+        """How many events to send now: what is left of the present fault's share, spread over the time that a fault
+        takes on average."""
+        if self.hurried:
+            return 2000
+        share = self.work.events * (self.done + 1) / (self.faults + 1) - self.sent
+        seconds = (time.monotonic() - self.began) / self.done if self.done else 5
+        return int(max(self.TRICKLE, share * self.TURN / max(seconds, 1)))
+
+    def committed(self):
+        """By topic; None while Kafka doesn't answer."""
+        try:
+            got = json.loads(self.stage.peek("committed", *self.topics.values()))
+        except (RuntimeError, ValueError, subprocess.TimeoutExpired):
+            return None
+        return {kind: got.get(topic, 0) for kind, topic in self.topics.items()}
+
+    def lag(self):
+        """Events that are sent and not committed; None: Kafka doesn't answer."""
+        committed = self.committed()
+        return None if committed is None else self.sent - sum(committed.values())
+
+    def wait_committed(self):
+        while not self.stopped and self.committed() != {kind: self.of_topic[kind] for kind in self.topics}:
+            expect(self.process.poll() is None, "the feeding ended early")
+            time.sleep(0.2)
+
+    def finish(self):
+        """What is left comes at once; call join then."""
+        self.hurried = True
+
+    def stop(self):
+        self.stopped = self.hurried = True
+        self.process.kill()
+        self.process.wait()
+
+
+class World:
+    def __init__(self, programs, folder, rounds, seed, dice, kinds=None):
+        self.programs, self.folder, self.rounds, self.seed, self.random = programs, folder, rounds, seed, dice
+        self.chosen = kinds  # by --only; None: all
+        self.stack = contextlib.ExitStack()
+        self.kafka = self.redis = self.stage = self.work = self.feeder = self.one = self.two = None
+        self.faults, self.figures = collections.Counter(), {}
+        self.began = time.monotonic()
+
+    # --- what a number does
+
+    def draw(self, kinds):
+        """The faults to come, in random order: each kind at least once, and rounds in all or more."""
+        kinds = [kind for kind in kinds if self.chosen is None or kind in self.chosen]
+        n = max(self.rounds, len(kinds))
+        list_ = (kinds * n)[:n]
+        self.random.shuffle(list_)
+        return list_
+
+    def happened(self, kind):
+        self.faults[kind] += 1
+        if self.feeder:
+            self.feeder.done += 1
+
+    def servers(self, **kafka_properties):
+        """A Kafka and a Redis that run, and a stage whose topics are there."""
+        self.kafka = self.stack.enter_context(
+            Kafka(os.path.join(self.folder, "kafka"), {**KAFKA, **kafka_properties}, heap="512m").start())
+        self.redis = self.stack.enter_context(Redis(os.path.join(self.folder, "redis")).start())
+        return self.set_stage()
+
+    def set_stage(self, **settings):
+        self.stage = staging.Stage(self.programs, self.kafka.bootstrap, self.redis.url, self.folder,
+                                   {**SETTINGS, **settings}, workload.config(self.folder), PARTITIONS)
+        self.stage.patch("shouwang.yaml", r"properties: *\{", f"properties: {{transaction.timeout.ms: {TRANSACTION_MS}, ")
+        self.stage.topics()
+        self.stack.callback(self.stage.stop)
+        return self.stage
+
+    def load(self, faults, households=workload.HOUSEHOLDS):
+        """The workload; it begins to come in."""
+        self.work = workload.Workload(self.stage, self.seed, households)
+        self.feeder = Feeder(self.stage, self.work, faults)
+        self.stack.callback(self.feeder.stop)
+        self.feeder.start()
+
+    def begin(self, faults):
+        """Servers, load for so many faults, and both daemons at work."""
+        self.servers()
+        self.load(faults)
+        self.one, self.two = self.stage.daemon("one").start(), self.stage.daemon("two").start()
+        for daemon in (self.one, self.two):
+            self.wait(f"work of {daemon.name}", lambda d=daemon: d.total("shouwang_commits_total") > 0)
+
+    def wait(self, what, condition, seconds=PATIENCE):
+        end = time.monotonic() + seconds
+        while True:
+            value = condition()
+            if value:
+                return value
+            expect(not (self.feeder and self.feeder.error), f"the feeder: {self.feeder and self.feeder.error}")
+            expect(time.monotonic() < end, f"no {what} within {seconds} s\n" + self.logs())
+            time.sleep(0.05)
+
+    # --- daemons
+
+    def other(self, daemon):
+        return self.two if daemon is self.one else self.one
+
+    @staticmethod
+    def start(daemon, fault=None, ready=True):
+        """fault: where it is to kill or stop itself, as daemon/ops/fault_point.h has it."""
+        daemon.environment.pop("FAULT_POINT", None)
+        if fault:
+            daemon.environment["FAULT_POINT"] = fault
+        daemon.start(ready and not fault)
+
+    def wait_killed(self, daemon):
+        self.wait(f"end of {daemon.name}", lambda: not daemon.running())
+        expect(daemon.wait() == -signal.SIGKILL, f"{daemon.name} ended with {daemon.wait()}\n{self.logs()}")
+
+    def kill(self, daemon):
+        daemon.signal(signal.SIGKILL)
+        self.wait_killed(daemon)
+
+    def stop(self, daemon):
+        """A clean end."""
+        daemon.signal(signal.SIGTERM)
+        expect(daemon.wait(PATIENCE) == 0, f"{daemon.name} ended with {daemon.wait()}\n{self.logs()}")
+
+    @staticmethod
+    def stopped(daemon):
+        """By SIGSTOP."""
+        with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    @staticmethod
+    def running_partitions(daemon):
+        return sum(key.startswith("shouwang_partition_state{") and value == 2 for key, value in daemon.metrics().items())
+
+    def wait_lag(self, n=BATCH):
+        """Until there is something to do for daemons, so that a fault comes in the middle of it."""
+        self.wait(f"lag of {n}", lambda: self.feeder.sent == self.work.events or (self.feeder.lag() or 0) >= n)
+
+    def pause(self, most=1.0):
+        """A random moment."""
+        time.sleep(self.random.uniform(0, most))
+
+    def settle(self):
+        self.feeder.finish()
+        self.wait("end of the feeding", lambda: not self.feeder.is_alive())
+        expect(not self.feeder.error, f"the feeder: {self.feeder.error}")
+        self.wait("everything committed and in Redis", self.settled)
+
+    def settled(self):
+        try:
+            return json.loads(self.stage.peek("unsettled")) == {"behind": 0, "due": 0}
+        except (RuntimeError, ValueError):  # while partitions are taken over
+            return False
+
+    def verify(self):
+        verdict = verify.Verdict(self.work.expected, verify.Found.of(self.stage))
+        self.figures = verdict.figures
+        self.say("faults: " + ", ".join(f"{kind} {n}" for kind, n in sorted(self.faults.items())))
+        self.say(f"events: {self.work.events}, in {time.monotonic() - self.began:.0f} s")
+        for line in verdict.lines():
+            self.say(line)
+        verdict.must_be_right(self.logs())
+
+    # --- the rest
+
+    def logs(self):
+        return self.stage.logs() if self.stage else ""
+
+    @staticmethod
+    def say(line):
+        print("  " + line, flush=True)
+
+    def report(self):
+        return {"kinds": dict(self.faults), "events": self.work.events if self.work else 0, **self.figures,
+                "seconds": round(time.monotonic() - self.began, 1)}
+
+    def close(self):
+        self.stack.close()
