@@ -115,6 +115,7 @@ static bool write_states(struct run *r, FILE *to, struct err *why)
 		if (!codec_decode(&s, &r->events, r->config.ruleset, all[i]->watch, all[i]->key, all[i]->bytes, why))
 			return false;
 		r->out.len = 0;
+		engine_prune(r->engine, &s, r->lanes[run_partition(r, s.key)].clock);
 		state_json(&s, r->config.ruleset, r->unmasked, &r->out);
 		if (r->values)
 			write_values(r, &s);

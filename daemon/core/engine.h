@@ -31,6 +31,8 @@ bool engine_check(const struct engine *e, const struct subject *s, struct err *w
 
 /* Sets the time for functions of time that are evaluated with the engine as context but outside a step (`eval`). */
 void engine_set_now(struct engine *e, int64_t now);
+/* Drops the contributions that no window can reach at now; a step does so only where it changes something else too. */
+void engine_prune(struct engine *e, struct subject *s, int64_t now);
 /* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
 /* A rule's summary as its message would have it. */

@@ -15,6 +15,12 @@ static void look(struct engine *e, struct subject *s, int64_t now)
 	forget_values(e);
 }
 
+void engine_prune(struct engine *e, struct subject *s, int64_t now)
+{
+	look(e, s, now);
+	fold_prune(e);
+}
+
 void engine_set_now(struct engine *e, int64_t now)
 {
 	e->now = now;

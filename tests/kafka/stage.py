@@ -221,7 +221,7 @@ class Stage:
     def alone(self, path):
         """Messages and states of the engine alone, over the same partitions."""
         messages = self.ctl("run", self.config, path, "--partitions", str(self.partitions), "--quiet", "--messages")
-        states = self.ctl("run", self.config, path, "--partitions", str(self.partitions), "--quiet", "--state")
+        states = self.ctl("run", self.config, path, "--partitions", str(self.partitions), "--quiet", "--state", "--raw")
         return lines(messages), states
 
     def verify(self, path, states=True):
@@ -230,8 +230,8 @@ class Stage:
         expect(len(wanted) > 5, "too few messages to prove anything")
         faults = differences(wanted, *self.queues())
         if states:
-            faults += state_differences(wanted_states, self.peek("states"), "changelog")
-            faults += state_differences(wanted_states, self.peek("cached"), "Redis")
+            faults += state_differences(wanted_states, self.peek("raw-states"), "changelog")
+            faults += state_differences(wanted_states, self.peek("raw-cached"), "Redis")
         expect(not faults, "\n".join(faults[:10]) + f"\n({len(faults)} faults)\n" + self.logs())
 
     def stop(self):
