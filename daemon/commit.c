@@ -262,6 +262,7 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 		t->partition->record = t->record;
 		t->partition->unsaved = false;
 		t->partition->committed = w->committed;
+		sweep_moved(w, t);
 	}
 	follow(w, r);
 	for (size_t i = 0; i < r->n; i++)

@@ -8,7 +8,11 @@
 #include <string.h>
 
 /* Subjects of events in a partition; the rest of a script's fields is for other subjects' timers. */
-enum { EVENT_SUBJECTS = 2500, LOOK_MS = 1000 };
+enum {
+	EVENT_SUBJECTS = 2500,
+	SWEEP_ROOM = 500, /* kept from the timers for a page of the sweep, which may be larger than was asked for */
+	LOOK_MS = 1000
+};
 
 /* --- the distinct subjects of the items */
 
@@ -96,15 +100,17 @@ static void take_items(struct worker *w, struct turn *t, struct keys *keys)
 /* One more than the share is asked for, to see whether there are more. */
 static void ask_timers(const struct worker *w, struct turn *t, size_t n_turns)
 {
-	size_t share = (size_t)w->settings->batch.events / 2 / n_turns, room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
+	size_t share = (size_t)w->tuning.batch.events / 2 / n_turns, room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
+	if (t->load.scan_max)
+		room -= SWEEP_ROOM;
 	t->due_share = share < 1 ? 1 : share < room ? share : room;
 	t->load.due_until = t->now;
 	t->load.due_max = t->now == INT64_MIN ? 0 : t->due_share + 1;
 }
 
-static bool wants_turn(const struct partition *p, int64_t now)
+static bool wants_turn(struct worker *w, const struct partition *p, int64_t now)
 {
-	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now);
+	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now || sweep_wants(w, p));
 }
 
 static void lend_batches(struct worker *w, struct round *r)
@@ -130,7 +136,7 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 	*keys = ARENA_ARRAY(&w->round, struct keys, w->n_partitions + 1);
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		struct partition *p = &w->partitions[i];
-		if (!wants_turn(p, now))
+		if (!wants_turn(w, p, now))
 			continue;
 		p->look = now + LOOK_MS;
 		struct turn *t = &r->turns[r->n];
@@ -141,8 +147,11 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 		take_items(w, t, &(*keys)[r->n++]);
 	}
 	lend_batches(w, r);
-	for (size_t i = 0; i < r->n; i++)
+	int64_t sweep_room = w->sweep_room;
+	for (size_t i = 0; i < r->n; i++) {
+		sweep_ask(w, &r->turns[i], r->n, &sweep_room);
 		ask_timers(w, &r->turns[i], r->n);
+	}
 }
 
 /* With `clock: events`, all timers that are due before an event must fire before it.  Where more are due than the
@@ -226,6 +235,23 @@ static bool load_due(struct worker *w, struct turn *t)
 	return true;
 }
 
+static bool load_swept(struct worker *w, struct turn *t)
+{
+	struct cache_due *stale;
+	size_t due = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
+	size_t n = sweep_choose(w, t, CACHE_MAX_FIELDS - t->load.n_keys - due, &stale);
+	t->swept = ARENA_ARRAY(&w->round, struct batch_subject *, n);
+	for (t->n_swept = 0; t->n_swept < n; t->n_swept++) {
+		struct str subject;
+		const struct watch *watch = changelog_watch(w->rules, stale[t->n_swept].key, &subject);
+		if (!batch_find(t->batch, watch, subject) &&
+		    !load_subject(w, t, watch, subject, stale[t->n_swept].state))
+			return false;
+		t->swept[t->n_swept] = batch_find(t->batch, watch, subject);
+	}
+	return true;
+}
+
 /* --- stepping */
 
 static size_t state_size(struct worker *w, const struct subject *s)
@@ -291,6 +317,8 @@ static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool 
 	fx->rules = w->counts;
 	if (t->n_items == 0 || !by_events(w))
 		batch_timers(t->batch, t->now, fx);
+	for (size_t n = 0; n < t->n_swept; n++)
+		batch_recheck(t->batch, t->swept[n], by_events(w) ? t->partition->record.clock : t->now, fx);
 	for (size_t n = 0; n < t->n_items; n++, i = i->next)
 		if (!step_item(w, t, i, fx, careful))
 			return false;
@@ -301,7 +329,7 @@ static bool load_turn(struct worker *w, struct turn *t, const struct keys *keys)
 {
 	batch_begin(t->batch, t->partition->record.clock);
 	t->n_strangers = 0;
-	return load_events(w, t, keys) && load_due(w, t);
+	return load_events(w, t, keys) && load_due(w, t) && load_swept(w, t);
 }
 
 static bool oversized(const struct worker *w, const struct batch_subject *s)
@@ -436,13 +464,16 @@ static void finish(struct worker *w, struct turn *t)
 	if (t->hungry)
 		p->look = 0;
 	t->touched = p->unsaved || t->n_items || t->n_messages || t->n_outcomes || t->n_strangers || t->timer_rejects ||
-		     changed_any(t);
-	if (!t->touched)
+		     t->sweep_ends || changed_any(t);
+	if (!t->touched) {
+		sweep_moved(w, t);
 		return;
+	}
 	t->record = p->record;
 	t->record.clock = batch_clock(t->batch);
 	t->record.rules = w->rules->fingerprint;
-	t->record.revision = w->settings->revision;
+	t->record.revision = w->tuning.revision;
+	sweep_note(w, t);
 	account(t);
 	t->out = (struct outbox_partition){.partition = p->id};
 }
