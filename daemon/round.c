@@ -147,7 +147,7 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 		take_items(w, t, &(*keys)[r->n++]);
 	}
 	lend_batches(w, r);
-	int64_t sweep_room = w->sweep_room;
+	int64_t sweep_room = sweep_allowance(w);
 	for (size_t i = 0; i < r->n; i++) {
 		sweep_ask(w, &r->turns[i], r->n, &sweep_room);
 		ask_timers(w, &r->turns[i], r->n);
@@ -196,24 +196,26 @@ static bool load_all(struct worker *w, struct round *r)
 	return true;
 }
 
-static bool load_subject(struct worker *w, struct turn *t, const struct watch *watch, struct str key, struct str bytes)
+struct batch_subject *round_load(struct worker *w, struct turn *t, const struct watch *watch, struct str key,
+				 struct str bytes)
 {
 	struct err why = {""};
-	if (batch_load(t->batch, watch, key, bytes, &why))
-		return true;
+	struct batch_subject *s = batch_load(t->batch, watch, key, bytes, &why);
+	if (s)
+		return s;
 	char text[SENTENCE_MAX];
 	snprintf(text, sizeof text, "partition %" PRId32 ": a subject's state can't be read: %.250s", t->partition->id,
 		 why.text);
 	log_error("%s", text);
 	partition_set(w, t->partition, PARTITION_STOPPED, text);
-	return false;
+	return NULL;
 }
 
 static bool load_events(struct worker *w, struct turn *t, const struct keys *keys)
 {
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct event *e = &keys->of[i]->event;
-		if (!load_subject(w, t, e->watch, e->subject, t->load.states[i]))
+		if (!round_load(w, t, e->watch, e->subject, t->load.states[i]))
 			return false;
 	}
 	return true;
@@ -229,25 +231,8 @@ static bool load_due(struct worker *w, struct turn *t)
 		const struct watch *watch = changelog_watch(w->rules, d->key, &subject);
 		if (!watch)
 			t->strangers[t->n_strangers++] = d->key;
-		else if (!batch_find(t->batch, watch, subject) && !load_subject(w, t, watch, subject, d->state))
+		else if (!batch_find(t->batch, watch, subject) && !round_load(w, t, watch, subject, d->state))
 			return false;
-	}
-	return true;
-}
-
-static bool load_swept(struct worker *w, struct turn *t)
-{
-	struct cache_due *stale;
-	size_t due = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
-	size_t n = sweep_choose(w, t, CACHE_MAX_FIELDS - t->load.n_keys - due, &stale);
-	t->swept = ARENA_ARRAY(&w->round, struct batch_subject *, n);
-	for (t->n_swept = 0; t->n_swept < n; t->n_swept++) {
-		struct str subject;
-		const struct watch *watch = changelog_watch(w->rules, stale[t->n_swept].key, &subject);
-		if (!batch_find(t->batch, watch, subject) &&
-		    !load_subject(w, t, watch, subject, stale[t->n_swept].state))
-			return false;
-		t->swept[t->n_swept] = batch_find(t->batch, watch, subject);
 	}
 	return true;
 }
@@ -317,8 +302,7 @@ static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool 
 	fx->rules = w->counts;
 	if (t->n_items == 0 || !by_events(w))
 		batch_timers(t->batch, t->now, fx);
-	for (size_t n = 0; n < t->n_swept; n++)
-		batch_recheck(t->batch, t->swept[n], by_events(w) ? t->partition->record.clock : t->now, fx);
+	sweep_step(w, t, fx);
 	for (size_t n = 0; n < t->n_items; n++, i = i->next)
 		if (!step_item(w, t, i, fx, careful))
 			return false;
@@ -329,7 +313,7 @@ static bool load_turn(struct worker *w, struct turn *t, const struct keys *keys)
 {
 	batch_begin(t->batch, t->partition->record.clock);
 	t->n_strangers = 0;
-	return load_events(w, t, keys) && load_due(w, t) && load_swept(w, t);
+	return load_events(w, t, keys) && load_due(w, t) && sweep_load(w, t);
 }
 
 static bool oversized(const struct worker *w, const struct batch_subject *s)

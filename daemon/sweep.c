@@ -55,6 +55,11 @@ bool sweep_wants(struct worker *w, const struct partition *p)
 	return p->state == PARTITION_RUNNING && !sweep_complete(w, p) && may_sweep(w);
 }
 
+int64_t sweep_allowance(struct worker *w)
+{
+	return may_sweep(w) ? w->sweep_room : 0;
+}
+
 int sweep_wait(struct worker *w, int wait_ms)
 {
 	for (size_t i = 0; i < w->n_partitions; i++) {
@@ -84,22 +89,49 @@ void sweep_ask(struct worker *w, struct turn *t, size_t n_turns, int64_t *room)
 	p->sweep.told = true;
 }
 
-/* Those of the page that other rules have judged, or none of it where there is no room for all. */
-size_t sweep_choose(struct worker *w, struct turn *t, size_t room, struct cache_due **out)
+/* Those of the page that other rules have judged. */
+static size_t find_stale(struct worker *w, const struct turn *t, struct cache_due *out)
 {
 	size_t n = 0;
-	struct cache_due *stale = ARENA_ARRAY(&w->round, struct cache_due, t->load.n_scanned);
 	for (size_t i = 0; i < t->load.n_scanned; i++) {
 		struct str subject;
 		const struct cache_due *s = &t->load.scanned[i];
 		const struct watch *watch = changelog_watch(w->rules, s->key, &subject);
 		if (watch && codec_stale(s->state, watch->fingerprint))
-			stale[n++] = *s;
+			out[n++] = *s;
 	}
-	*out = stale;
+	return n;
+}
+
+/* A page is taken whole, or put off until there is room for all of it. */
+bool sweep_load(struct worker *w, struct turn *t)
+{
+	struct cache_due *stale = ARENA_ARRAY(&w->round, struct cache_due, t->load.n_scanned);
+	size_t due = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
+	size_t n = find_stale(w, t, stale), room = CACHE_MAX_FIELDS - t->load.n_keys - due;
+	t->n_swept = 0;
 	t->sweep_put_off = n > room;
 	t->sweep_ends = t->load.scan_max && !t->sweep_put_off && t->load.scan_next == 0;
-	return t->sweep_put_off ? 0 : n;
+	t->swept = ARENA_ARRAY(&w->round, struct batch_subject *, n);
+	for (size_t i = 0; i < n && !t->sweep_put_off; i++) {
+		struct str subject;
+		const struct watch *watch = changelog_watch(w->rules, stale[i].key, &subject);
+		struct batch_subject *s = batch_find(t->batch, watch, subject);
+		if (!s)
+			s = round_load(w, t, watch, subject, stale[i].state);
+		if (!s)
+			return false;
+		t->swept[t->n_swept++] = s;
+	}
+	return true;
+}
+
+/* Before the events: at the time that the partition has reached. */
+void sweep_step(struct worker *w, struct turn *t, struct effects *fx)
+{
+	int64_t now = w->settings->clock == CLOCK_EVENTS ? t->partition->record.clock : t->now;
+	for (size_t i = 0; i < t->n_swept; i++)
+		batch_recheck(t->batch, t->swept[i], now, fx);
 }
 
 void sweep_note(const struct worker *w, struct turn *t)

@@ -217,6 +217,9 @@ struct round {
 };
 /* Cuts a batch from what was collected, loads its subjects and steps them.  False: nothing to commit. */
 bool round_step(struct worker *w, struct round *r);
+/* A subject into the turn's batch.  NULL: its state can't be read, and the partition is stopped. */
+struct batch_subject *round_load(struct worker *w, struct turn *t, const struct watch *watch, struct str key,
+				 struct str bytes);
 
 /* --- sweep.c */
 bool sweep_complete(const struct worker *w, const struct partition *p);
@@ -224,10 +227,11 @@ bool sweep_complete(const struct worker *w, const struct partition *p);
 void sweep_restart(struct worker *w, struct partition *p);
 bool sweep_wants(struct worker *w, const struct partition *p); /* a turn, now */
 int sweep_wait(struct worker *w, int wait_ms);                 /* how long to wait for records meanwhile */
-/* Asks for a page of subjects, where the rate leaves room, which it takes. */
+int64_t sweep_allowance(struct worker *w);                     /* subjects, in one round */
+/* Asks for a page of subjects, where there is room, which it takes. */
 void sweep_ask(struct worker *w, struct turn *t, size_t n_turns, int64_t *room);
-/* Those of the page that are to be judged, if there is room for so many subjects; returns how many. */
-size_t sweep_choose(struct worker *w, struct turn *t, size_t room, struct cache_due **out);
+bool sweep_load(struct worker *w, struct turn *t); /* what of the page is to be judged, into the turn's batch */
+void sweep_step(struct worker *w, struct turn *t, struct effects *fx);
 void sweep_note(const struct worker *w, struct turn *t);  /* in the new partition record */
 void sweep_moved(struct worker *w, const struct turn *t); /* after the commit, or where there was nothing to commit */
 
