@@ -150,6 +150,7 @@ bool topics_check(rd_kafka_t *rk, const struct settings *s, struct topics *t, in
 	rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &m, timeout_ms);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_set(why, "asking for the topics: %s", rd_kafka_err2str(code));
+	t->answered = true;
 	bool ok = check_partitions(m, s, t, why);
 	rd_kafka_metadata_destroy(m);
 	return ok && take_cluster(rk, t, timeout_ms, why) && check_settings(rk, s, t, why);

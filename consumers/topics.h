@@ -10,6 +10,7 @@ struct topics {
 	const char *const *outputs; /* units' queues, rejects */
 	size_t n_outputs;
 	/* found */
+	bool answered; /* Kafka did; else nothing is said of the topics */
 	int32_t partitions;
 	int32_t state_bytes; /* largest record that the state's topic takes */
 	int32_t batch_bytes; /* largest batch that all written topics take */

@@ -182,7 +182,7 @@ static bool backlog(const struct worker *w)
 /* A lone event doesn't wait; while there is a backlog, a batch has some time to grow. */
 static bool may_grow(const struct worker *w, int64_t since)
 {
-	return clock_monotonic() - since < w->settings->batch.wait && backlog(w);
+	return clock_monotonic() - since < w->tuning.batch.wait && backlog(w);
 }
 
 void collect(struct worker *w, int wait_ms)
@@ -213,7 +213,7 @@ void collect(struct worker *w, int wait_ms)
 			if (w->n_items == 0 && clock_monotonic() - start >= wait_ms)
 				return;
 		}
-	} while (w->n_items < (size_t)w->settings->batch.events);
+	} while (w->n_items < (size_t)w->tuning.batch.events);
 }
 
 bool collect_wait(struct worker *w, int wait_ms)

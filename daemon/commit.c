@@ -265,6 +265,7 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 		t->partition->record = t->record;
 		t->partition->unsaved = false;
 		t->partition->committed = w->committed;
+		sweep_moved(w, t);
 	}
 	fault_point(FAULT_AFTER_COMMIT);
 	follow(w, r);

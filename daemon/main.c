@@ -6,6 +6,7 @@
 #include "ops/log.h"
 #include "ops/notify.h"
 #include "supervisor.h"
+#include "used_topics.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -39,8 +40,10 @@ struct options {
 struct daemon {
 	struct options options;
 	int signals;
-	int parent;           /* pipe to who started us in the background; -1: none */
-	struct config config; /* of the start: the workers borrow its settings */
+	int parent;            /* pipe to who started us in the background; -1: none */
+	struct config config;  /* of the start: the workers borrow its settings */
+	int64_t revision;      /* of the rules in use */
+	struct ruleset *rules; /* in use */
 	struct metrics *metrics;
 	series healthy, ready, build, reload_ok, reload_time, reloaded, refused;
 	struct meter *meter;
@@ -63,12 +66,12 @@ static void log_fault(const struct fault *f)
 		log_at(level, "%s", f->text);
 }
 
-/* Loads it all and logs every fault. */
-static bool load(const char *dir, struct config *out)
+/* Loads it all and logs every fault.  in_use NULL: at the start. */
+static bool load(const char *dir, const struct in_use *in_use, struct config *out)
 {
 	struct faults faults;
 	faults_init(&faults);
-	bool ok = config_load(dir, out, &faults);
+	bool ok = config_reload(dir, in_use, out, &faults);
 	for (uint32_t i = 0; i < faults.n; i++)
 		log_fault(&faults.list[i]);
 	if (!ok)
@@ -220,12 +223,14 @@ static bool open_http(struct daemon *d, struct err *why)
 
 static bool daemon_start(struct daemon *d, struct err *why)
 {
-	if (!load(d->options.config, &d->config))
+	if (!load(d->options.config, NULL, &d->config))
 		return err_set(why, "the configuration in %s is refused", d->options.config);
 	if (!open_log(d, &d->config.settings, why))
 		goto close_config;
+	d->revision = d->config.settings.revision;
 	log_info("shouwangd " SHOUWANG_VERSION " starts: instance %s, node %s, %zu rules", d->config.settings.instance,
 		 d->config.settings.node, d->config.ruleset->n_rules);
+	d->rules = ruleset_hold(d->config.ruleset);
 	open_metrics(d);
 	d->supervisor = supervisor_new();
 	if (!open_http(d, why))
@@ -239,6 +244,7 @@ close_http:
 close_metrics:
 	supervisor_free(d->supervisor);
 	metrics_free(d->metrics);
+	ruleset_release(d->rules);
 close_config:
 	config_close(&d->config);
 	return false;
@@ -250,31 +256,68 @@ static void daemon_stop(struct daemon *d)
 	http_stop(d->http);
 	supervisor_free(d->supervisor);
 	metrics_free(d->metrics);
+	ruleset_release(d->rules);
 	config_close(&d->config);
 }
 
 /* --- while it runs */
 
-static bool reload(struct daemon *d)
+static void warn_restart(const struct daemon *d, const struct config *loaded)
 {
-	struct config loaded;
-	struct err why = {0};
-	if (!load(d->options.config, &loaded))
-		return false;
-	if (!open_log(d, &loaded.settings, &why)) { /* checked at load already */
-		log_error("%s", why.text);
-		config_close(&loaded);
-		return false;
-	}
 	struct arena a;
 	arena_init(&a);
-	const char *names = settings_differences(&a, &d->config.settings, &loaded.settings);
+	const char *names = settings_differences(&a, &d->config.settings, &loaded->settings);
 	if (*names)
 		log_warn("changed, but taken over only by a restart: %s", names);
 	arena_close(&a);
-	supervisor_reload(d->supervisor, loaded.ruleset, loaded.settings.stall);
+}
+
+/* Their subjects stay as they are: nothing is forgotten by a file that was moved away. */
+static void warn_watches(const struct daemon *d, const struct config *loaded)
+{
+	for (size_t i = 0; i < d->rules->n_watches; i++) {
+		const char *name = d->rules->watches[i]->name;
+		if (!ruleset_watch(loaded->ruleset, str_of(name)))
+			log_warn("there is no watch `%s` any more: its subjects are kept as they are, with their cases "
+				 "open, until it is there again",
+				 name);
+	}
+}
+
+/* Everything is checked before anything is put to use. */
+static bool check_loaded(struct daemon *d, const struct config *loaded)
+{
+	struct err why = {0};
+	bool fit = used_topics_fit(&d->config.settings, loaded->ruleset, &why);
+	if (!fit)
+		log_error("%s", why.text);
+	else if (why.text[0])
+		log_warn("the topics are not checked yet: %s", why.text);
+	why.text[0] = '\0';
+	if (!fit || open_log(d, &loaded->settings, &why))
+		return fit;
+	log_error("%s", why.text);
+	return false;
+}
+
+static bool reload(struct daemon *d)
+{
+	struct config loaded;
+	if (!load(d->options.config, &(struct in_use){&d->config.settings, d->revision}, &loaded))
+		return false;
+	if (!check_loaded(d, &loaded)) {
+		config_close(&loaded);
+		return false;
+	}
+	warn_restart(d, &loaded);
+	warn_watches(d, &loaded);
+	supervisor_reload(d->supervisor, loaded.ruleset, &loaded.settings);
+	ruleset_release(d->rules);
+	d->rules = ruleset_hold(loaded.ruleset);
+	d->revision = loaded.settings.revision;
 	show_build(d, loaded.ruleset);
-	log_info("reloaded: %zu files, %zu rules", loaded.n_files, loaded.ruleset->n_rules);
+	log_info("reloaded: %zu files, %zu rules, revision %" PRId64, loaded.n_files, loaded.ruleset->n_rules,
+		 d->revision);
 	config_close(&loaded);
 	return true;
 }

@@ -46,6 +46,7 @@ static void name_gauges(struct worker *w, struct partition *p)
 	p->gauge = metrics_series(w->metrics, METRIC_PARTITION_STATE, id, "");
 	p->clock_ahead = metrics_series(w->metrics, METRIC_CLOCK_AHEAD, id, "");
 	p->clock_behind = metrics_series(w->metrics, METRIC_CLOCK_BEHIND, id, "");
+	p->sweep.gauge = metrics_series(w->metrics, METRIC_SWEEP_LEFT, id, "");
 	for (size_t k = 0; k < w->n_topics; k++) {
 		p->reading[k].lag = metrics_series(w->metrics, METRIC_LAG, w->topics[k].name, id);
 		p->reading[k].unstable = metrics_series(w->metrics, METRIC_UNSTABLE, w->topics[k].name, id);
@@ -58,6 +59,7 @@ static void hide_gauges(struct worker *w, struct partition *p)
 	metrics_hide(w->metrics, p->gauge);
 	metrics_hide(w->metrics, p->clock_ahead);
 	metrics_hide(w->metrics, p->clock_behind);
+	metrics_hide(w->metrics, p->sweep.gauge);
 	for (size_t k = 0; k < w->n_topics; k++) {
 		metrics_hide(w->metrics, p->reading[k].lag);
 		metrics_hide(w->metrics, p->reading[k].unstable);
@@ -140,6 +142,29 @@ void partitions_forget(struct worker *w)
 	}
 }
 
+void partitions_hide(struct worker *w)
+{
+	for (size_t i = 0; i < w->n_partitions; i++)
+		if (w->partitions[i].assigned)
+			hide_gauges(w, &w->partitions[i]);
+}
+
+void partitions_renew(struct worker *w, bool same)
+{
+	if (!same)
+		partitions_forget(w);
+	w->reading = false;
+	for (size_t i = 0; i < w->n_partitions; i++) {
+		struct partition *p = &w->partitions[i];
+		collect_drop(w, p);
+		p->retry = 0;
+		if (!p->assigned || p->state != PARTITION_RUNNING)
+			continue;
+		p->unsaved |= p->record.revision < w->tuning.revision;
+		sweep_restart(w, p);
+	}
+}
+
 /* --- taking over */
 
 static bool wants_takeover(const struct partition *p, int64_t now)
@@ -152,8 +177,11 @@ static void begin(struct worker *w, struct partition *p, const struct takeover_p
 	partition_set(w, p, PARTITION_RUNNING, "");
 	p->record = part->record;
 	p->watermark = part->watermark;
-	p->unsaved = part->fresh;
+	p->unsaved = part->fresh || p->record.revision < w->tuning.revision;
+	if (part->fresh)
+		p->record.swept = w->rules->fingerprint;
 	p->look = 0;
+	sweep_restart(w, p);
 	meter_add(w->meter, w->series.takeovers, 1);
 	meter_add(w->meter, w->series.replayed, part->records);
 	log_info("worker %" PRId32 ": partition %" PRId32 " taken over%s, %" PRIu64 " states replayed", w->number,
@@ -208,6 +236,7 @@ static bool take_over(struct worker *w)
 {
 	struct err why = {""};
 	struct takeover t = {.settings = w->settings,
+			     .revision = w->tuning.revision,
 			     .inbox = w->inbox,
 			     .changelog = w->changelog,
 			     .cache = w->cache,

@@ -8,7 +8,11 @@
 #include <string.h>
 
 /* Subjects of events in a partition; the rest of a script's fields is for other subjects' timers. */
-enum { EVENT_SUBJECTS = 2500, LOOK_MS = 1000 };
+enum {
+	EVENT_SUBJECTS = 2500,
+	SWEEP_ROOM = 500, /* kept from the timers for a page of the sweep, which may be larger than was asked for */
+	LOOK_MS = 1000
+};
 
 /* --- the distinct subjects of the items */
 
@@ -96,15 +100,17 @@ static void take_items(struct worker *w, struct turn *t, struct keys *keys)
 /* One more than the share is asked for, to see whether there are more. */
 static void ask_timers(const struct worker *w, struct turn *t, size_t n_turns)
 {
-	size_t share = (size_t)w->settings->batch.events / 2 / n_turns, room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
+	size_t share = (size_t)w->tuning.batch.events / 2 / n_turns, room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
+	if (t->load.scan_max)
+		room -= SWEEP_ROOM;
 	t->due_share = share < 1 ? 1 : share < room ? share : room;
 	t->load.due_until = t->now;
 	t->load.due_max = t->now == INT64_MIN ? 0 : t->due_share + 1;
 }
 
-static bool wants_turn(const struct partition *p, int64_t now)
+static bool wants_turn(struct worker *w, const struct partition *p, int64_t now)
 {
-	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now);
+	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now || sweep_wants(w, p));
 }
 
 static void lend_batches(struct worker *w, struct round *r)
@@ -130,7 +136,7 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 	*keys = ARENA_ARRAY(&w->round, struct keys, w->n_partitions + 1);
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		struct partition *p = &w->partitions[i];
-		if (!wants_turn(p, now))
+		if (!wants_turn(w, p, now))
 			continue;
 		p->look = now + LOOK_MS;
 		struct turn *t = &r->turns[r->n];
@@ -141,8 +147,11 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 		take_items(w, t, &(*keys)[r->n++]);
 	}
 	lend_batches(w, r);
-	for (size_t i = 0; i < r->n; i++)
+	int64_t sweep_room = sweep_allowance(w);
+	for (size_t i = 0; i < r->n; i++) {
+		sweep_ask(w, &r->turns[i], r->n, &sweep_room);
 		ask_timers(w, &r->turns[i], r->n);
+	}
 }
 
 /* With `clock: events`, all timers that are due before an event must fire before it.  Where more are due than the
@@ -187,18 +196,19 @@ static bool load_all(struct worker *w, struct round *r)
 	return true;
 }
 
-static bool load_subject(struct worker *w, struct turn *t, const struct watch *watch, struct str key, struct str bytes,
-			 int64_t due)
+struct batch_subject *round_load(struct worker *w, struct turn *t, const struct watch *watch, struct str key,
+				 struct str bytes, int64_t due)
 {
 	struct err why = {""};
-	if (batch_load(t->batch, watch, key, bytes, due, &why))
-		return true;
+	struct batch_subject *s = batch_load(t->batch, watch, key, bytes, due, &why);
+	if (s)
+		return s;
 	char text[SENTENCE_MAX];
 	snprintf(text, sizeof text, "partition %" PRId32 ": a subject's state can't be read: %.250s", t->partition->id,
 		 why.text);
 	log_error("%s", text);
 	partition_set(w, t->partition, PARTITION_STOPPED, text);
-	return false;
+	return NULL;
 }
 
 /* Those that are due are loaded already.  Where not all were asked for, a stored due time that has passed may still be
@@ -212,7 +222,7 @@ static bool load_events(struct worker *w, struct turn *t, const struct keys *key
 			continue;
 		if (t->hungry && !by_events(w))
 			codec_due(t->load.states[i], &due);
-		if (!load_subject(w, t, e->watch, e->subject, t->load.states[i], due))
+		if (!round_load(w, t, e->watch, e->subject, t->load.states[i], due))
 			return false;
 	}
 	return true;
@@ -228,7 +238,7 @@ static bool load_due(struct worker *w, struct turn *t)
 		const struct watch *watch = changelog_watch(w->rules, d->key, &subject);
 		if (!watch)
 			t->strangers[t->n_strangers++] = d->key;
-		else if (!load_subject(w, t, watch, subject, d->state, d->due))
+		else if (!round_load(w, t, watch, subject, d->state, d->due))
 			return false;
 	}
 	return true;
@@ -299,6 +309,7 @@ static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool 
 	fx->rules = w->counts;
 	if (t->n_items == 0 || !by_events(w))
 		batch_timers(t->batch, t->now, fx);
+	sweep_step(w, t, fx);
 	for (size_t n = 0; n < t->n_items; n++, i = i->next)
 		if (!step_item(w, t, i, fx, careful))
 			return false;
@@ -309,7 +320,7 @@ static bool load_turn(struct worker *w, struct turn *t, const struct keys *keys)
 {
 	batch_begin(t->batch, t->partition->record.clock);
 	t->n_strangers = 0;
-	return load_due(w, t) && load_events(w, t, keys);
+	return load_due(w, t) && load_events(w, t, keys) && sweep_load(w, t);
 }
 
 static bool oversized(const struct worker *w, const struct batch_subject *s)
@@ -445,13 +456,16 @@ static void finish(struct worker *w, struct turn *t)
 	if (t->hungry)
 		p->look = 0;
 	t->touched = p->unsaved || t->n_items || t->n_messages || t->n_outcomes || t->n_strangers || t->timer_rejects ||
-		     changed_any(t);
-	if (!t->touched)
+		     t->sweep_ends || changed_any(t);
+	if (!t->touched) {
+		sweep_moved(w, t);
 		return;
+	}
 	t->record = p->record;
 	t->record.clock = batch_clock(t->batch);
 	t->record.rules = w->rules->fingerprint;
-	t->record.revision = w->settings->revision;
+	t->record.revision = w->tuning.revision;
+	sweep_note(w, t);
 	account(t);
 	t->out = (struct outbox_partition){.partition = p->id};
 }

@@ -78,22 +78,20 @@ static bool check_topics(struct worker *w, struct err *why)
 {
 	if (w->checked)
 		return true;
-	const char *inputs[MAX_TOPICS];
-	for (size_t i = 0; i < w->n_topics; i++)
-		inputs[i] = w->topics[i].name;
-	w->found = (struct topics){
-		.inputs = inputs, .n_inputs = w->n_topics, .outputs = w->outputs, .n_outputs = w->n_outputs};
-	if (!topics_check(inbox_client(w->inbox), w->settings, &w->found, TOPICS_WAIT_MS, why))
+	struct used_topics used = {.n_inputs = w->n_topics, .outputs = w->outputs, .n_outputs = w->n_outputs};
+	memcpy(used.inputs, w->topics, sizeof used.inputs);
+	if (!used_topics_check(inbox_client(w->inbox), w->settings, &used, TOPICS_WAIT_MS, &w->found, why))
 		return false;
-	w->found.inputs = NULL;
 	if (w->found.warning.text[0])
 		log_every(3600, LOG_LEVEL_WARNING, "%s", w->found.warning.text);
-	if (w->found.partitions != w->settings->partitions)
+	if (w->found.partitions != w->tuning.partitions)
 		log_every(3600, LOG_LEVEL_WARNING,
 			  "the topics have %" PRId32 " partitions, the setting `partitions` says %" PRId32
 			  ": the topics count",
-			  w->found.partitions, w->settings->partitions);
+			  w->found.partitions, w->tuning.partitions);
 	outbox_limits(w->outbox, w->found.state_bytes, w->found.batch_bytes);
+	for (size_t i = 0; outbox_ready(w->outbox) && i < w->n_outputs; i++)
+		outbox_has_topic(w->outbox, w->outputs[i]); /* new ones, before a transaction waits for them */
 	return w->checked = true;
 }
 
@@ -140,52 +138,15 @@ static bool reach_servers(struct worker *w)
 
 /* --- rules */
 
-/* Of two uses of a topic the first counts. */
-static void add_input(struct worker *w, const char *name, enum topic_role role, const struct watch *watch)
-{
-	for (size_t i = 0; i < w->n_topics; i++)
-		if (strcmp(w->topics[i].name, name) == 0)
-			return;
-	if (w->n_topics < MAX_TOPICS)
-		w->topics[w->n_topics++] = (struct inbox_topic){.name = name, .role = role, .watch = watch};
-}
-
-static void add_output(struct worker *w, size_t *cap, const char *name)
-{
-	ARENA_PUSH_ROOM(&w->names, w->outputs, w->n_outputs, *cap);
-	w->outputs[w->n_outputs++] = name;
-}
-
-/* A topic with {region} is one for each of the codes that the unit names. */
-static void add_unit(struct worker *w, size_t *cap, const struct unit *u)
-{
-	static const char mark[] = "{region}";
-	const char *at = strstr(u->topic, mark);
-	if (!at)
-		add_output(w, cap, u->topic);
-	for (size_t i = 0; at && i < u->n_codes; i++)
-		add_output(w, cap,
-			   arena_printf(&w->names, "%.*s%s%s", (int)(at - u->topic), u->topic, u->codes[i],
-					at + strlen(mark)));
-}
-
 static void list_topics(struct worker *w)
 {
-	size_t cap = 0;
-	w->n_topics = 0;
-	add_input(w, w->settings->topics.feedback, TOPIC_FEEDBACK, NULL);
-	add_input(w, w->settings->topics.forward, TOPIC_FORWARD, NULL);
-	for (size_t i = 0; i < w->rules->n_watches; i++)
-		add_input(w, w->rules->watches[i]->topic, TOPIC_EVENTS, w->rules->watches[i]);
+	struct used_topics used;
 	arena_reset(&w->names);
-	w->outputs = NULL;
-	w->n_outputs = 0;
-	add_output(w, &cap, w->settings->topics.state);
-	add_output(w, &cap, w->settings->topics.rejects);
-	add_output(w, &cap, w->settings->topics.forward);
-	add_output(w, &cap, w->settings->topics.outcomes);
-	for (size_t i = 0; i < w->rules->n_units; i++)
-		add_unit(w, &cap, &w->rules->units[i]);
+	used_topics(w->settings, w->rules, &w->names, &used);
+	memcpy(w->topics, used.inputs, sizeof w->topics);
+	w->n_topics = used.n_inputs;
+	w->outputs = used.outputs;
+	w->n_outputs = used.n_outputs;
 }
 
 static series plain(struct worker *w, enum metric m)
@@ -203,6 +164,7 @@ static void name_series(struct worker *w)
 		s->rejected[i] = metrics_series(w->metrics, METRIC_REJECTED, classes[i], "");
 	s->forwarded = plain(w, METRIC_FORWARDED);
 	s->outcomes = plain(w, METRIC_OUTCOMES);
+	s->swept = plain(w, METRIC_SWEPT);
 	s->timers = plain(w, METRIC_TIMERS);
 	s->states = plain(w, METRIC_STATES);
 	s->state_bytes = plain(w, METRIC_STATE_BYTES);
@@ -257,7 +219,7 @@ static void drop_rules(struct worker *w)
 	w->rules = NULL;
 }
 
-/* Takes over the reference.  What was collected was decoded by the old rules: it is read again. */
+/* Takes over the reference. */
 static void use_rules(struct worker *w, struct ruleset *rules)
 {
 	drop_rules(w);
@@ -271,26 +233,39 @@ static void use_rules(struct worker *w, struct ruleset *rules)
 	name_rule_series(w);
 }
 
-static bool reads_same_topics(const struct worker *w, const struct ruleset *rules)
+static struct ruleset *take_next(struct worker *w)
 {
-	bool same = w->n_topics == rules->n_watches;
-	for (size_t i = 0; same && i < w->n_topics; i++)
-		same = strcmp(w->topics[i].name, rules->watches[i]->topic) == 0;
+	pthread_mutex_lock(&w->lock);
+	struct ruleset *rules = w->next_rules;
+	w->next_rules = NULL;
+	w->tuning = w->next_tuning;
+	atomic_store(&w->renew, false);
+	pthread_mutex_unlock(&w->lock);
+	return rules;
+}
+
+static bool reads_same_topics(struct worker *w, const struct ruleset *rules)
+{
+	struct arena a;
+	struct used_topics next;
+	arena_init(&a);
+	used_topics(w->settings, rules, &a, &next);
+	bool same = used_topics_same(w->topics, w->n_topics, next.inputs, next.n_inputs);
+	arena_close(&a);
 	return same;
 }
 
+/* Between two batches.  What was collected was decoded by the old rules: it is read again. */
 static void take_new_rules(struct worker *w)
 {
 	if (!atomic_load(&w->renew))
 		return;
-	pthread_mutex_lock(&w->lock);
-	struct ruleset *rules = w->next_rules;
-	w->next_rules = NULL;
-	atomic_store(&w->renew, false);
-	pthread_mutex_unlock(&w->lock);
+	struct ruleset *rules = take_next(w);
 	bool same = reads_same_topics(w, rules);
+	if (!same)
+		partitions_hide(w); /* by the topics that were read until now */
 	use_rules(w, rules);
-	partitions_forget(w);
+	partitions_renew(w, same);
 	w->checked = false;
 	w->subscribed = w->subscribed && same;
 	log_info("worker %" PRId32 ": works by new rules, %016" PRIx64, w->number, rules->fingerprint);
@@ -313,7 +288,7 @@ static void *work(void *arg)
 				usleep(IDLE_MS * 1000);
 			continue;
 		}
-		collect(w, IDLE_MS);
+		collect(w, sweep_wait(w, IDLE_MS));
 		if (w->inbox && round_step(w, &round))
 			round_commit(w, &round);
 	}
@@ -385,6 +360,7 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 	keep_memory();
 	pthread_mutex_init(&w->lock, NULL);
 	w->settings = options->settings;
+	w->tuning = settings_tuning(w->settings);
 	w->number = options->number;
 	w->metrics = options->metrics;
 	w->meter = metrics_meter(w->metrics);
@@ -412,12 +388,13 @@ void worker_stop(struct worker *w)
 	close_worker(w);
 }
 
-void worker_reload(struct worker *w, struct ruleset *ruleset)
+void worker_reload(struct worker *w, struct ruleset *ruleset, const struct tuning *tuning)
 {
 	pthread_mutex_lock(&w->lock);
 	if (w->next_rules)
 		ruleset_release(w->next_rules);
 	w->next_rules = ruleset_hold(ruleset);
+	w->next_tuning = *tuning;
 	atomic_store(&w->renew, true);
 	pthread_mutex_unlock(&w->lock);
 }

@@ -25,9 +25,9 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 void worker_end(struct worker *w);
 /* Waits for the end (while servers are away, until their calls time out: a minute at most) and frees the worker. */
 void worker_stop(struct worker *w);
-/* New rules, swapped in between two batches; holds a reference of its own.  Returns at once.  Watches with other topics
- * change the subscription. */
-void worker_reload(struct worker *w, struct ruleset *ruleset);
+/* New rules and tuning, swapped in between two batches; holds a reference of its own.  Returns at once.  Watches with
+ * other topics change the subscription. */
+void worker_reload(struct worker *w, struct ruleset *ruleset, const struct tuning *tuning);
 
 enum worker_phase {
 	WORKER_STARTING, /* connecting, checking topics */
@@ -58,6 +58,7 @@ struct partition_status {
 	int64_t caught_up;        /* ms, monotonic: when lag was last 0; the start otherwise */
 	int64_t replayed, replay; /* changelog offsets done, of so many, while taking over */
 	int64_t clock;            /* the partition's time, ms; INT64_MIN: none yet */
+	int64_t unswept;          /* about so many subjects are yet to be judged by new rules */
 };
 struct worker_status {
 	int32_t number;

@@ -78,6 +78,7 @@ static void show_partition(const struct partition *p, struct partition_status *o
 					 .caught_up = p->caught_up,
 					 .replayed = p->replayed,
 					 .replay = p->replay,
+					 .unswept = p->state == PARTITION_RUNNING ? p->sweep.left : 0,
 					 .clock = p->state == PARTITION_RUNNING ? p->record.clock : INT64_MIN};
 	memcpy(out->why, p->why, sizeof out->why);
 }

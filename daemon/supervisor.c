@@ -81,12 +81,13 @@ void supervisor_stop(struct supervisor *s)
 	free(workers);
 }
 
-void supervisor_reload(struct supervisor *s, struct ruleset *ruleset, int64_t stall)
+void supervisor_reload(struct supervisor *s, struct ruleset *ruleset, const struct settings *settings)
 {
+	struct tuning tuning = settings_tuning(settings);
 	pthread_mutex_lock(&s->lock);
-	s->stall = stall;
+	s->stall = settings->stall;
 	for (size_t i = 0; i < s->n; i++)
-		worker_reload(s->workers[i], ruleset);
+		worker_reload(s->workers[i], ruleset, &tuning);
 	pthread_mutex_unlock(&s->lock);
 }
 

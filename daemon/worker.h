@@ -1,15 +1,15 @@
 /* Inside of a worker: what its files share.  run.c is the loop; collect.c takes records in, partitions.c takes
- * partitions over, round.c steps, commit.c commits, show.c tells how it is.  All of this belongs to the worker's
+ * partitions over, round.c steps, sweep.c judges anew after a change of rules, commit.c commits, show.c tells how it
+ * is.  All of this belongs to the worker's
  * thread, but for what `lock` guards. */
 #ifndef WORKER_H
 #define WORKER_H
 #include "../consumers/decode.h"
-#include "../consumers/inbox_kafka.h"
-#include "../consumers/topics.h"
 #include "outbox/message.h"
 #include "outbox/outbox_kafka.h"
 #include "run.h"
 #include "state/takeover.h"
+#include "used_topics.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -34,6 +34,15 @@ struct reading {      /* of one topic in one partition */
 	bool at_end;  /* the newest was an end: of what is committed */
 	series lag, unstable;
 };
+struct sweep {           /* over all subjects, after the rules have changed */
+	uint64_t cursor; /* of Redis; 0: the beginning */
+	bool passing;    /* the last page held nothing to judge */
+	bool told;
+	size_t looked;
+	uint64_t judged;
+	int64_t left; /* about so many not yet looked at; 0: complete */
+	series gauge;
+};
 struct partition {
 	int32_t id;
 	bool assigned; /* of every topic */
@@ -49,6 +58,7 @@ struct partition {
 	struct item *first, **last; /* collected, in order */
 	size_t n_items;
 	int64_t look; /* ms, monotonic: when to look for due timers */
+	struct sweep sweep;
 	struct reading reading[MAX_TOPICS];
 	series gauge, clock_ahead, clock_behind;
 };
@@ -61,15 +71,12 @@ struct pause {
 struct worker_series {
 	series rejected[N_REJECT_CLASSES];
 	series timers, states, state_bytes, commits, aborts, late, takeovers, replayed, fenced;
-	series forwarded, outcomes;
+	series forwarded, outcomes, swept;
 	series commit_seconds, step_seconds, cache_seconds, batch_events, arena, kafka_errors, redis_errors;
 	series events[MAX_TOPICS], ignored[MAX_TOPICS];
 	series *messages; /* of each output */
 	series *rules;    /* evaluated, unknown, opened of each rule */
 };
-
-/* The first outputs; the units' queues follow. */
-enum { OUTPUT_STATE, OUTPUT_REJECTS, OUTPUT_FORWARD, OUTPUT_OUTCOMES, UNIT_OUTPUTS };
 
 struct worker {
 	/* between threads */
@@ -78,13 +85,15 @@ struct worker {
 	atomic_bool end;
 	atomic_bool renew; /* next_rules is set */
 	atomic_llong moved;
-	struct ruleset *next_rules; /* under lock */
+	struct ruleset *next_rules; /* under lock, as its tuning: */
+	struct tuning next_tuning;
 	struct worker_status shown; /* under lock; its partitions: */
 	struct partition_status *shown_partitions;
 	size_t cap_shown;
 
 	/* the thread's own */
-	const struct settings *settings;
+	const struct settings *settings; /* of the start */
+	struct tuning tuning;            /* what a reload has changed of them */
 	int32_t number;
 	struct metrics *metrics;
 	struct meter *meter;
@@ -94,7 +103,7 @@ struct worker {
 	struct decoder *decoder;
 	struct inbox_topic topics[MAX_TOPICS];
 	size_t n_topics;
-	const char **outputs; /* topics that are written; they and their names: */
+	const char **outputs; /* topics that are written; they and their names are in: */
 	size_t n_outputs;
 	struct arena names;
 	struct inbox *inbox;
@@ -119,7 +128,8 @@ struct worker {
 	struct buffer json;
 	struct rule_counts *counts;
 	uint64_t late;
-	unsigned again; /* rounds aborted in a row */
+	unsigned again;                   /* rounds aborted in a row */
+	int64_t sweep_room, sweep_filled; /* subjects that may be judged anew now; as of (ms, monotonic) */
 
 	enum worker_phase phase;
 	int64_t phase_since, status_due, gauges_due, polled;
@@ -164,6 +174,10 @@ struct partition *partition_at(struct worker *w, int32_t id); /* NULL: not ours 
 void partition_set(struct worker *w, struct partition *p, enum partition_state state, const char *why);
 void partitions_reassigned(struct worker *w); /* what the group says now */
 void partitions_forget(struct worker *w);     /* nothing known of them holds: all must be taken over anew */
+/* The rules are others: what was collected is read again, every subject is judged anew, and those that were stopped are
+ * tried at once.  same: the topics that are read are the same; else all are taken over anew. */
+void partitions_renew(struct worker *w, bool same);
+void partitions_hide(struct worker *w); /* their gauges, until they are assigned anew */
 /* Takes over those that wait for it, and reads those that run.  False: there is nothing to work on yet. */
 bool partitions_ready(struct worker *w);
 void partitions_close(struct worker *w);
@@ -189,7 +203,10 @@ struct turn { /* one partition's part of a round */
 	size_t n_outcomes;
 	struct str *strangers; /* keys whose watch is gone: to be disarmed */
 	size_t n_strangers;
-	struct item *timer_rejects; /* subjects whose timers make too large a state */
+	struct item *timer_rejects;   /* subjects whose timers make too large a state */
+	struct batch_subject **swept; /* to be judged anew */
+	size_t n_swept;
+	bool sweep_put_off, sweep_ends; /* the page must wait for more room; it is the last one */
 	bool touched;
 	struct outbox_partition out;
 	struct partition_record record; /* the new one */
@@ -200,6 +217,23 @@ struct round {
 };
 /* Cuts a batch from what was collected, loads its subjects and steps them.  False: nothing to commit. */
 bool round_step(struct worker *w, struct round *r);
+/* A subject into the turn's batch.  NULL: its state can't be read, and the partition is stopped. */
+struct batch_subject *round_load(struct worker *w, struct turn *t, const struct watch *watch, struct str key,
+				 struct str bytes, int64_t due);
+
+/* --- sweep.c */
+bool sweep_complete(const struct worker *w, const struct partition *p);
+/* From the beginning: the partition was taken over, or the rules have changed. */
+void sweep_restart(struct worker *w, struct partition *p);
+bool sweep_wants(struct worker *w, const struct partition *p); /* a turn, now */
+int sweep_wait(struct worker *w, int wait_ms);                 /* how long to wait for records meanwhile */
+int64_t sweep_allowance(struct worker *w);                     /* subjects, in one round */
+/* Asks for a page of subjects, where there is room, which it takes. */
+void sweep_ask(struct worker *w, struct turn *t, size_t n_turns, int64_t *room);
+bool sweep_load(struct worker *w, struct turn *t); /* what of the page is to be judged, into the turn's batch */
+void sweep_step(struct worker *w, struct turn *t, struct effects *fx);
+void sweep_note(const struct worker *w, struct turn *t);  /* in the new partition record */
+void sweep_moved(struct worker *w, const struct turn *t); /* after the commit, or where there was nothing to commit */
 
 /* --- commit.c */
 void round_commit(struct worker *w, struct round *r);

@@ -15,7 +15,7 @@
 enum { BATCH = 1000 }; /* events; what comes out does not depend on it */
 
 static const char help[] =
-	"usage: shouwangctl run DIR FILE… [OPTIONS]\n"
+	"usage: shouwangctl run DIR FILE… [--then DIR FILE…]… [OPTIONS]\n"
 	"\n"
 	"Sends the events in FILE… (one CloudEvents object in JSON a line; - is the standard input) through the rules "
 	"in\n"
@@ -27,6 +27,9 @@ static const char help[] =
 	"the like) answers cases; outcomes feed the watch that reads their topic.  Rejected lines go to the standard "
 	"error.\n"
 	"\n"
+	"  --then DIR FILE…  go on with these events by the rules in DIR, as after a reload that was given the time "
+	"to judge\n"
+	"                    every subject anew; FILE… may be left out\n"
 	"  --partitions N    of the topics (default: the setting `partitions`)\n"
 	"  --until DATE      then let time pass until 00:00 of DATE, so that timers fire\n"
 	"  --state[=FILE]    print the final states, as JSON lines by subject, instead of the messages; or write them "
@@ -72,7 +75,7 @@ static void write_values(struct run *r, struct subject *s)
 		const struct measure *m = i < s->watch->n_measures ? &s->watch->measures[i] : NULL;
 		const struct derived *d = m ? NULL : &s->watch->derived[i - s->watch->n_measures];
 		write_name(&r->out, m ? m->name : d->name);
-		write_value(&r->out, r->config.ruleset->zone,
+		write_value(&r->out, r->part->config.ruleset->zone,
 			    engine_value(r->engine, s, str_of(m ? m->name : d->name), now), false,
 			    m ? m->unit : d->unit);
 	}
@@ -112,11 +115,12 @@ static bool write_states(struct run *r, FILE *to, struct err *why)
 	for (size_t i = 0; i < n; i++) {
 		struct subject s;
 		arena_reset(&r->events);
-		if (!codec_decode(&s, &r->events, r->config.ruleset, all[i]->watch, all[i]->key, all[i]->bytes, why))
+		if (!codec_decode(&s, &r->events, r->part->config.ruleset, all[i]->watch, all[i]->key, all[i]->bytes,
+				  why))
 			return false;
 		r->out.len = 0;
 		engine_prune(r->engine, &s, r->lanes[run_partition(r, s.key)].clock);
-		state_json(&s, r->config.ruleset, r->unmasked, &r->out);
+		state_json(&s, r->part->config.ruleset, r->unmasked, &r->out);
 		if (r->values)
 			write_values(r, &s);
 		write_bytes(&r->out, "\n", 1);
@@ -135,7 +139,8 @@ static int by_line(const void *pa, const void *pb)
 
 static const char *name_of(const struct run *r, const struct reject *reject)
 {
-	return reject->record.file < r->n_paths ? r->paths[reject->record.file] : r->config.settings.topics.outcomes;
+	return reject->record.file < r->n_paths ? r->paths[reject->record.file]
+						: r->part->config.settings.topics.outcomes;
 }
 
 static void write_reject(struct run *r, const struct reject *reject, FILE *to)
@@ -218,12 +223,15 @@ static void close_all(struct run *r)
 	arena_close(&r->look);
 	arena_close(&r->events);
 	arena_close(&r->effects);
+	for (size_t i = 0; i < r->n_parts; i++)
+		config_close(&r->parts[i].config);
 	arena_close(&r->texts);
-	config_close(&r->config);
 }
 
 enum {
-	O_PARTITIONS = 256,
+	O_PLACE = 1, /* what is no option, in its place */
+	O_THEN = 256,
+	O_PARTITIONS,
 	O_UNTIL,
 	O_STATE,
 	O_UNMASKED,
@@ -237,6 +245,7 @@ enum {
 	O_HELP
 };
 static const struct option options[] = {
+	{"then", required_argument, NULL, O_THEN},
 	{"partitions", required_argument, NULL, O_PARTITIONS},
 	{"until", required_argument, NULL, O_UNTIL},
 	{"state", optional_argument, NULL, O_STATE},
@@ -252,12 +261,36 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+static void add_part(struct run *r, const char *dir)
+{
+	ARENA_PUSH_ROOM(&r->texts, r->parts, r->n_parts, r->cap_parts);
+	r->parts[r->n_parts++] = (struct run_part){.dir = dir, .first = r->n_paths};
+}
+
+/* The first is DIR, all others are files. */
+static void add_place(struct run *r, char *text)
+{
+	if (!r->n_parts) {
+		add_part(r, text);
+		return;
+	}
+	ARENA_PUSH_ROOM(&r->texts, r->paths, r->n_paths, r->cap_paths);
+	r->paths[r->n_paths++] = text;
+	r->parts[r->n_parts - 1].n++;
+}
+
 /* Fills r; partitions 0: the setting.  until: the text, read once the zone is known. */
 static int read_options(struct run *r, int argc, char **argv, const char **until)
 {
 	int64_t n;
-	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+	for (int o; (o = getopt_long(argc, argv, "-", options, NULL)) != -1;) {
 		switch (o) {
+		case O_PLACE:
+			add_place(r, optarg);
+			break;
+		case O_THEN:
+			add_part(r, optarg);
+			break;
 		case O_PARTITIONS:
 			if (!option_number("run", "--partitions", optarg, 1, 100000, &n))
 				return CLI_USAGE;
@@ -300,10 +333,22 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 			return o == O_HELP ? -1 : CLI_USAGE;
 		}
 	}
-	if (argc - optind >= 2)
+	for (; optind < argc; optind++)
+		add_place(r, argv[optind]);
+	if (r->n_parts && r->parts[0].n)
 		return CLI_DONE;
 	fputs(help, stderr);
 	return CLI_USAGE;
+}
+
+static bool load_parts(struct run *r)
+{
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (!option_config("run", r->parts[i].dir, &r->parts[i].config)) {
+			r->n_parts = i;
+			return false;
+		}
+	return true;
 }
 
 int cli_run(int argc, char **argv)
@@ -312,16 +357,19 @@ int cli_run(int argc, char **argv)
 	struct err why = {0};
 	const char *until = NULL;
 	int code = read_options(&r, argc, argv, &until);
-	if (code != CLI_DONE)
+	if (code != CLI_DONE) {
+		r.n_parts = 0; /* not loaded */
+		close_all(&r);
 		return code < 0 ? CLI_DONE : code;
-	r.paths = argv + optind + 1;
-	r.n_paths = (size_t)(argc - optind - 1);
-	if (!option_config("run", argv[optind], &r.config))
+	}
+	if (!load_parts(&r)) {
+		close_all(&r);
 		return CLI_FAILED;
+	}
 	if (!r.partitions)
-		r.partitions = r.config.settings.partitions;
+		r.partitions = r.parts->config.settings.partitions;
 	r.has_until = until != NULL;
-	if (until && !time_parse(r.config.ruleset->zone, str_of(until), &r.until))
+	if (until && !time_parse(r.parts->config.ruleset->zone, str_of(until), &r.until))
 		err_set(&why, "--until: found %s, expected a date like 2026-07-01", until);
 	else
 		run_all(&r, &why);

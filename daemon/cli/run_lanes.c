@@ -20,7 +20,7 @@ static void add_reject(struct run *r, const struct file_record *record, const st
 
 int32_t run_partition(const struct run *r, struct str subject)
 {
-	bool murmur2 = strcmp(r->config.settings.partitioner, "murmur2") == 0;
+	bool murmur2 = strcmp(r->part->config.settings.partitioner, "murmur2") == 0;
 	return (murmur2 ? partition_murmur2 : partition_crc32)(subject, r->partitions);
 }
 
@@ -32,6 +32,7 @@ static void look(void *ctx, struct file_record *record)
 	struct run *r = ctx;
 	struct event event;
 	struct err why = {0};
+	record->file += (uint32_t)r->part->first;
 	arena_reset(&r->look);
 	switch (decode_event(r->decoder, NULL, &(struct record){.value = record->text}, TIME_NEVER, &r->look, &event,
 			     &why)) {
@@ -51,7 +52,8 @@ static void look(void *ctx, struct file_record *record)
 static bool sort_into_lanes(struct run *r, struct err *why)
 {
 	struct file_record record;
-	struct inbox_file *in = inbox_file_open(r->paths, r->n_paths, look, r, why);
+	struct inbox_file *in = inbox_file_open(r->paths + r->part->first, r->part->n, look, r, why);
+	r->n_order = 0;
 	if (!in)
 		return false;
 	while (inbox_file_next(in, &record)) {
@@ -149,7 +151,7 @@ static void emit_message(struct run *r, struct lane *lane, const struct message 
 {
 	r->n_messages++;
 	r->out.len = 0;
-	message_json(m, r->config.ruleset, (struct str){0}, &r->out);
+	message_json(m, r->part->config.ruleset, (struct str){0}, &r->out);
 	print(r, lane);
 }
 
@@ -157,7 +159,7 @@ static void emit_outcome(struct run *r, struct lane *lane, const struct outcome 
 {
 	r->n_outcomes++;
 	r->out.len = 0;
-	outcome_json(o, r->config.ruleset, (struct str){0}, &r->out);
+	outcome_json(o, r->part->config.ruleset, (struct str){0}, &r->out);
 	if (r->fed)
 		deliver(r);
 	if (!r->only_messages)
@@ -275,24 +277,87 @@ static bool pass_time(struct run *r, int32_t first, int32_t n, struct err *why)
 	return true;
 }
 
-static bool run_some(struct run *r, int32_t first, int32_t n, struct err *why)
+/* --- the rules of each part */
+
+/* The lane's states under the watches of the new rules; those of a watch that is gone are gone with it. */
+static void keep_states(struct run *r, struct lane *lane)
 {
-	return step_all(r, first, n, why) && (!r->has_until || pass_time(r, first, n, why));
+	size_t n;
+	struct memory *was = lane->memory;
+	struct memory_subject **all = memory_all(was, &n);
+	lane->memory = memory_new();
+	for (size_t i = 0; i < n; i++) {
+		const struct watch *w = ruleset_watch(r->part->config.ruleset, str_of(all[i]->watch->name));
+		struct memory_subject *s = w ? memory_get(lane->memory, w, all[i]->key) : NULL;
+		if (!s)
+			continue;
+		memory_put(lane->memory, s, all[i]->bytes);
+		memory_due(lane->memory, s, all[i]->due);
+	}
+	memory_free(was);
 }
 
-bool run_lanes(struct run *r, struct err *why)
+static void use_rules(struct run *r)
 {
-	r->decoder = decoder_new(r->config.ruleset);
-	r->engine = engine_new(r->config.ruleset);
-	r->lanes = ARENA_ARRAY(&r->texts, struct lane, r->partitions);
+	struct ruleset *rules = r->part->config.ruleset;
+	decoder_free(r->decoder);
+	r->decoder = decoder_new(rules);
+	engine_free(r->engine);
+	r->engine = engine_new(rules);
 	for (int32_t p = 0; p < r->partitions; p++) {
-		r->lanes[p].memory = memory_new();
-		r->lanes[p].batch = batch_new(r->engine, CLOCK_EVENTS);
-		r->lanes[p].clock = INT64_MIN;
+		struct lane *lane = &r->lanes[p];
+		batch_free(lane->batch);
+		lane->batch = batch_new(r->engine, CLOCK_EVENTS);
+		if (lane->memory)
+			keep_states(r, lane);
+		else
+			*lane = (struct lane){.memory = memory_new(), .batch = lane->batch, .clock = INT64_MIN};
 	}
-	for (size_t i = 0; i < r->config.ruleset->n_watches && !r->fed; i++)
-		if (r->config.ruleset->watches[i]->fed_by_outcomes)
-			r->fed = r->config.ruleset->watches[i];
+	r->fed = NULL;
+	for (size_t i = 0; i < rules->n_watches && !r->fed; i++)
+		if (rules->watches[i]->fed_by_outcomes)
+			r->fed = rules->watches[i];
+}
+
+/* Every subject of these lanes that other rules have judged, at its lane's time. */
+static bool recheck_some(struct run *r, int32_t first, int32_t n, struct err *why)
+{
+	int64_t room = 0;
+	for (int32_t p = first; p < first + n; p++) {
+		size_t n_subjects;
+		struct lane *lane = &r->lanes[p];
+		struct memory_subject **all = memory_all(lane->memory, &n_subjects);
+		for (size_t i = 0; i < n_subjects; i++) {
+			if (!codec_stale(all[i]->bytes, all[i]->watch->fingerprint))
+				continue;
+			if (room == 0) {
+				begin(r, first, n);
+				room = r->batch_size;
+			}
+			if (!load(lane, all[i], why))
+				return false;
+			batch_recheck(lane->batch, batch_find(lane->batch, all[i]->watch, all[i]->key), lane->clock,
+				      &r->fx);
+			emit(r, lane);
+			if (!settle(r, why) || (--room == 0 && !store(r, first, n, why)))
+				return false;
+		}
+	}
+	return room == 0 || store(r, first, n, why);
+}
+
+/* --- the whole */
+
+static bool run_some(struct run *r, int32_t first, int32_t n, struct err *why)
+{
+	bool last = r->part + 1 == r->parts + r->n_parts;
+	return recheck_some(r, first, n, why) && step_all(r, first, n, why) &&
+	       (!r->has_until || !last || pass_time(r, first, n, why));
+}
+
+static bool run_part(struct run *r, struct err *why)
+{
+	use_rules(r);
 	if (!sort_into_lanes(r, why))
 		return false;
 	for (int32_t p = 0; !r->fed && p < r->partitions; p++)
@@ -300,9 +365,23 @@ bool run_lanes(struct run *r, struct err *why)
 			return false;
 	if (r->fed && !run_some(r, 0, r->partitions, why))
 		return false;
-	for (int32_t p = 0; r->fed && p < r->partitions; p++)
-		if (r->lanes[p].lines.len)
-			fwrite(r->lanes[p].lines.data, 1, r->lanes[p].lines.len, stdout);
+	for (int32_t p = 0; p < r->partitions; p++) {
+		struct buffer *lines = &r->lanes[p].lines;
+		if (lines->len)
+			fwrite(lines->data, 1, lines->len, stdout);
+		lines->len = 0;
+	}
+	return true;
+}
+
+bool run_lanes(struct run *r, struct err *why)
+{
+	r->lanes = ARENA_ARRAY(&r->texts, struct lane, r->partitions);
+	for (size_t i = 0; i < r->n_parts; i++) {
+		r->part = &r->parts[i];
+		if (!run_part(r, why))
+			return false;
+	}
 	return true;
 }
 

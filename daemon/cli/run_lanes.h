@@ -3,7 +3,10 @@
  *
  * Where no watch is fed by outcomes, partitions know nothing of each other and are run one after the other.  Where one
  * is, the records are taken in the order of the merged files, and what each causes (outcomes, and what follows from
- * them in other partitions) is done before the next comes: as in a daemon whose producers leave it the time. */
+ * them in other partitions) is done before the next comes: as in a daemon whose producers leave it the time.
+ *
+ * Between two parts the rules change: the states are kept, and every subject is judged anew at its partition's time, as
+ * by a daemon that is given the time for it. */
 #ifndef RUN_LANES_H
 #define RUN_LANES_H
 #include "../../consumers/decode.h"
@@ -18,16 +21,23 @@ struct lane { /* one partition */
 	struct memory *memory;
 	struct batch *batch;
 	int64_t clock;
-	struct buffer lines; /* printed at the end */
+	struct buffer lines; /* printed at the end of a part */
 };
 struct reject {
 	struct file_record record; /* file: n_paths where an outcome was rejected */
 	const char *why;
 };
-struct run {
+struct run_part { /* rules, and the files that go through them */
+	const char *dir;
 	struct config config;
+	size_t first, n; /* of run.paths */
+};
+struct run {
+	struct run_part *parts;
+	size_t n_parts, cap_parts;
+	const struct run_part *part; /* that runs */
 	char **paths;
-	size_t n_paths;
+	size_t n_paths, cap_paths;
 	int32_t partitions;
 	int64_t batch_size; /* events between two stores; what comes out does not depend on it */
 	bool has_until, values, check, quiet, unmasked, raw, state, only_messages;

@@ -33,10 +33,11 @@ static void load_all(struct loader *l)
 		warn_all(l);
 }
 
-bool config_build(const struct documents *docs, struct config *out, struct faults *faults)
+static bool build(const struct documents *docs, const struct in_use *in_use, struct config *out, struct faults *faults)
 {
 	*out = (struct config){.ruleset = ruleset_new(), .n_files = docs->n_files};
-	struct loader l = {.faults = faults, .r = out->ruleset, .settings = &out->settings, .docs = docs};
+	struct loader l = {
+		.faults = faults, .r = out->ruleset, .settings = &out->settings, .in_use = in_use, .docs = docs};
 	l.zones = arena_zero(&out->ruleset->arena, sizeof *l.zones);
 	l.zones->r = out->ruleset;
 	load_all(&l);
@@ -49,13 +50,23 @@ bool config_build(const struct documents *docs, struct config *out, struct fault
 	return false;
 }
 
-bool config_load(const char *dir, struct config *out, struct faults *faults)
+bool config_build(const struct documents *docs, struct config *out, struct faults *faults)
+{
+	return build(docs, NULL, out, faults);
+}
+
+bool config_reload(const char *dir, const struct in_use *in_use, struct config *out, struct faults *faults)
 {
 	struct documents docs;
 	documents_read(&docs, dir, false, faults);
-	bool good = config_build(&docs, out, faults);
+	bool good = build(&docs, in_use, out, faults);
 	documents_close(&docs);
 	return good;
+}
+
+bool config_load(const char *dir, struct config *out, struct faults *faults)
+{
+	return config_reload(dir, NULL, out, faults);
 }
 
 void config_close(struct config *c)

@@ -123,12 +123,59 @@ static uint64_t hash_layout(const struct watch *w)
 	return h;
 }
 
+/* --- what the subjects of one watch depend on */
+
+static void reach_threshold(const struct rule *rule, bool *reached)
+{
+	for (size_t i = 0; i < rule->n_reads; i++) {
+		const struct name *name = &rule->watch->names[rule->reads[i]];
+		if (name->kind == NAME_THRESHOLD)
+			reached[name->index] = true;
+	}
+}
+
+/* With the units that take over from it. */
+static void reach_unit(const struct ruleset *r, uint32_t unit, bool *reached)
+{
+	const struct unit *u = &r->units[unit];
+	if (reached[unit])
+		return;
+	reached[unit] = true;
+	if (u->otherwise >= 0)
+		reach_unit(r, (uint32_t)u->otherwise, reached);
+	for (size_t i = 0; i < u->n_escalate; i++)
+		reach_unit(r, u->escalate[i], reached);
+}
+
+static uint64_t hash_watch(struct loader *l, const struct watch *w)
+{
+	const struct ruleset *r = l->r;
+	bool *thresholds = ARENA_ARRAY(&l->scratch, bool, r->n_thresholds);
+	bool *units = ARENA_ARRAY(&l->scratch, bool, r->n_units);
+	uint64_t h = hash_document(l, hash_settings(l), DOC_WATCH, w->name);
+	for (size_t i = 0; i < w->n_rules; i++) {
+		const struct rule *rule = r->rules[w->rules[i]];
+		h = hash_document(l, h, DOC_RULE, rule->name);
+		reach_threshold(rule, thresholds);
+		for (size_t k = 0; k < rule->n_units; k++)
+			reach_unit(r, rule->units[k], units);
+	}
+	for (size_t i = 0; i < r->n_thresholds; i++)
+		if (thresholds[i])
+			h = hash_document(l, h, DOC_THRESHOLD, r->thresholds[i].name);
+	for (size_t i = 0; i < r->n_units; i++)
+		if (units[i])
+			h = hash_document(l, h, DOC_UNIT, r->units[i].name);
+	return h;
+}
+
 void find_fingerprints(struct loader *l)
 {
 	struct ruleset *r = l->r;
 	uint64_t h = hash_settings(l);
 	for (size_t i = 0; i < r->n_watches; i++) {
 		r->watches[i]->layout = hash_layout(r->watches[i]);
+		r->watches[i]->fingerprint = hash_watch(l, r->watches[i]);
 		h = hash_document(l, h, DOC_WATCH, r->watches[i]->name);
 	}
 	for (size_t i = 0; i < r->n_rules; i++) {

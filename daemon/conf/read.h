@@ -14,6 +14,7 @@ struct loader {
 	struct ruleset *r;
 	struct zone_shelf *zones; /* in the ruleset's arena */
 	struct settings *settings;
+	const struct in_use *in_use; /* NULL: nothing is yet */
 	const struct documents *docs;
 	struct arena scratch;
 	const struct node **watch_nodes, **rule_nodes; /* of ruleset.watches and .rules, for later checks */

@@ -246,7 +246,7 @@ enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 
 static const struct setting table[] = {
 	{"instance", read_name, AT(instance), NULL, false, 0, 0, NULL, 0},
-	{"revision", read_int64, AT(revision), "0", false, 0, INT64_MAX, NULL, 0},
+	{"revision", read_int64, AT(revision), "0", true, 0, INT64_MAX, NULL, 0},
 	{"node", read_node, AT(node), "auto", false, 0, 0, NULL, 0},
 	{"timezone", read_zone, AT(timezone), "Asia/Shanghai", true, 0, 0, NULL, 0},
 	{"calendar", read_name, AT(calendar), "cn", true, 0, 0, NULL, 0},
@@ -266,11 +266,12 @@ static const struct setting table[] = {
 	{"topics.state", read_topic_name, AT(topics.state), "shouwang.state", false, 0, 0, NULL, 0},
 	{"partitioner", read_choice, AT(partitioner), "murmur2", false, 0, 0, WORDS(partitioners)},
 	{"workers", read_int32, AT(workers), "2", false, 1, 256, NULL, 0},
-	{"partitions", read_int32, AT(partitions), "8", false, 1, 100000, NULL, 0},
-	{"replication", read_int32, AT(replication), "1", false, 1, 100, NULL, 0},
-	{"min_insync_replicas", read_int32, AT(min_insync_replicas), "1", false, 1, 100, NULL, 0},
-	{"batch.events", read_int32, AT(batch.events), "5000", false, 1, 100000, NULL, 0},
-	{"batch.wait", read_ms, AT(batch.wait), "20 ms", false, 0, 10000, NULL, 0},
+	{"partitions", read_int32, AT(partitions), "8", true, 1, 100000, NULL, 0},
+	{"replication", read_int32, AT(replication), "1", true, 1, 100, NULL, 0},
+	{"min_insync_replicas", read_int32, AT(min_insync_replicas), "1", true, 1, 100, NULL, 0},
+	{"batch.events", read_int32, AT(batch.events), "5000", true, 1, 100000, NULL, 0},
+	{"batch.wait", read_ms, AT(batch.wait), "20 ms", true, 0, 10000, NULL, 0},
+	{"sweep", read_int32, AT(sweep), "2000", true, 1, 1000000, NULL, 0},
 	{"unknown_events", read_flag, AT(reject_unknown_events), "ignore", true, 0, 0, WORDS(unknown_words)},
 	{"future_tolerance", read_ms, AT(future_tolerance), "1 hour", true, 0, 3650 * (int64_t)DAY, NULL, 0},
 	{"stall", read_ms, AT(stall), "2 minutes", true, 1000, DAY, NULL, 0},
@@ -405,6 +406,34 @@ static void check_topics(struct loader *l, const struct node *root)
 		FAULT(l, root, "`min_insync_replicas` is above `replication`; expected at most %d", s->replication);
 }
 
+/* A worker doesn't go on by a lower revision than the one that a partition was judged by. */
+static void check_revision(struct loader *l, const struct node *root)
+{
+	int64_t was = l->in_use->revision, is = l->settings->revision;
+	const struct node *n = from_environment(l, "revision");
+	if (!n)
+		n = from_file(root, "revision");
+	if (is < was)
+		FAULT(l, n ? n : root,
+		      "`revision` is %lld, and %lld is in use; expected at least that (to go back to earlier rules, "
+		      "give "
+		      "them a higher one)",
+		      (long long)is, (long long)was);
+}
+
+/* The rules are checked against what stays in use until a restart: names in messages, the daemon's own topics. */
+static void keep_in_use(struct loader *l)
+{
+	struct settings *s = l->settings;
+	const struct settings *start = l->in_use->start;
+	s->instance = own(l, str_of(start->instance));
+	s->topics.feedback = own(l, str_of(start->topics.feedback));
+	s->topics.outcomes = own(l, str_of(start->topics.outcomes));
+	s->topics.rejects = own(l, str_of(start->topics.rejects));
+	s->topics.forward = own(l, str_of(start->topics.forward));
+	s->topics.state = own(l, str_of(start->topics.state));
+}
+
 static void fill_ruleset(struct loader *l)
 {
 	struct ruleset *r = l->r;
@@ -445,6 +474,10 @@ void load_settings(struct loader *l, const struct node *root)
 	warn_environment(l);
 	if (root)
 		check_topics(l, root);
+	if (root && l->in_use) {
+		check_revision(l, root);
+		keep_in_use(l);
+	}
 	fill_ruleset(l);
 }
 
@@ -452,6 +485,14 @@ void settings_close(struct settings *s)
 {
 	arena_close(&s->arena);
 	*s = (struct settings){0};
+}
+
+struct tuning settings_tuning(const struct settings *s)
+{
+	return (struct tuning){.revision = s->revision,
+			       .partitions = s->partitions,
+			       .batch = {s->batch.events, s->batch.wait},
+			       .sweep = s->sweep};
 }
 
 const char *settings_differences(struct arena *a, const struct settings *was, const struct settings *is)

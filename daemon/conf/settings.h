@@ -9,6 +9,16 @@ struct property {
 	const char *name, *value;
 	struct place place;
 };
+/* What a running worker needs of the settings and a reload can change, while all clients stay open. */
+struct tuning {
+	int64_t revision;
+	int32_t partitions; /* that the topics should have */
+	struct {
+		int32_t events;
+		int64_t wait; /* ms */
+	} batch;
+	int32_t sweep; /* subjects that a worker re-checks a second after the rules have changed */
+};
 struct settings {
 	struct arena arena; /* owns every text below */
 	const char *instance;
@@ -36,6 +46,7 @@ struct settings {
 		int32_t events;
 		int64_t wait; /* ms */
 	} batch;
+	int32_t sweep;
 	bool reject_unknown_events;
 	int64_t future_tolerance; /* ms */
 	int64_t stall;            /* ms */
@@ -49,6 +60,13 @@ struct settings {
 
 /* Frees the texts. */
 void settings_close(struct settings *s);
+struct tuning settings_tuning(const struct settings *s);
+
+/* What a reload is checked against. */
+struct in_use {
+	const struct settings *start; /* what only a restart changes stays as it is here */
+	int64_t revision;             /* a lower one is a fault */
+};
 /* The paths ("kafka.bootstrap, workers"), in a, of the settings that differ and that a reload can't change: they need a
  * restart.  "": none. */
 const char *settings_differences(struct arena *a, const struct settings *was, const struct settings *is);

@@ -237,7 +237,8 @@ void drop_orphans(struct engine *e)
 {
 	for (uint32_t i = 0; i < e->s->n_alerts; i++) {
 		struct alert *a = &e->s->alerts[i];
-		if (!a->is && a->state != ALERT_OVER) {
+		bool judged = a->is && (a->is->each >= 0 || a->member.len == 0); /* it may have had `each` before */
+		if (!judged && a->state != ALERT_OVER) {
 			end_alert(a);
 			e->s->changed = true;
 		}

@@ -155,7 +155,7 @@ static void choose_rules(struct engine *e)
 {
 	const struct subject *s = e->s;
 	const struct watch *w = s->watch;
-	bool all = s->ruleset != e->ruleset->fingerprint, timed = s->recheck <= e->today;
+	bool all = s->ruleset != w->fingerprint, timed = s->recheck <= e->today;
 	e->n_queue = 0;
 	mark_touched(e);
 	for (size_t i = 0; (all || timed) && i < w->n_rules; i++)
@@ -172,7 +172,7 @@ static void choose_rules(struct engine *e)
 static int32_t judge_rules(struct engine *e)
 {
 	struct subject *s = e->s;
-	bool all = s->ruleset != e->ruleset->fingerprint;
+	bool all = s->ruleset != s->watch->fingerprint;
 	int32_t recheck = all || s->recheck <= e->today ? DAY_NEVER : s->recheck;
 	choose_rules(e);
 	for (uint32_t i = 0; i < e->n_queue; i++) {
@@ -183,7 +183,7 @@ static int32_t judge_rules(struct engine *e)
 	}
 	if (all) {
 		drop_orphans(e);
-		s->ruleset = e->ruleset->fingerprint;
+		s->ruleset = s->watch->fingerprint;
 		s->changed = true;
 	}
 	return recheck;

@@ -30,22 +30,12 @@ static bool is_addressed(struct engine *e, const struct rule *rule, const struct
 	return false;
 }
 
-static bool names_unit(const struct rule *rule, const struct unit *unit, const struct ruleset *r)
-{
-	for (size_t i = 0; i < rule->n_units; i++) {
-		const struct unit *u = &r->units[rule->units[i]];
-		if (u == unit || (u->otherwise >= 0 && &r->units[u->otherwise] == unit))
-			return true;
-	}
-	return false;
-}
-
-/* The alert goes on, and its rule names the unit, but for the subject's region that now means another. */
+/* The alert goes on, at another unit: for the subject's region, or since a reload, its rule no longer means this one.
+ */
 bool is_moved(struct engine *e, const struct casefile *c, const struct case_alert *entry)
 {
 	const struct alert *a = find_alert(e->s, entry->rule, entry->member);
-	return a && is_active(a) && a->number == entry->joined && c->is && names_unit(a->is, c->is, e->ruleset) &&
-	       !is_addressed(e, a->is, c);
+	return a && is_active(a) && a->number == entry->joined && !is_addressed(e, a->is, c);
 }
 
 static void count_anew(struct engine *e, struct case_alert *entry, const struct alert *a)

@@ -148,6 +148,7 @@ struct watch {
 	size_t n_rules;
 	bool fed_by_outcomes; /* its topic is the outcomes': its own cases give none */
 	uint64_t layout;      /* hash over names and types of facts, lists and base measures */
+	uint64_t fingerprint; /* of all that can change a verdict, an alert or a case of its subjects */
 	struct place place;
 };
 

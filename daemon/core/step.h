@@ -106,7 +106,7 @@ struct judgement {
 };
 void judge(struct engine *e, const struct rule *rule, struct judgement *out);
 void judge_rule(struct engine *e, const struct rule *rule); /* for the subject or each member; moves the alerts */
-void drop_orphans(struct engine *e);                        /* alerts whose rule is gone are over */
+void drop_orphans(struct engine *e);                        /* alerts that no rule judges any more are over */
 struct alert *find_alert(const struct subject *s, struct str rule, struct str member);
 bool is_active(const struct alert *a); /* open or clearing, and its rule is there */
 int64_t alert_due(const struct engine *e, const struct alert *a);

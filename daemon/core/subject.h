@@ -123,7 +123,7 @@ struct subject {
 	uint32_t n_alerts, cap_alerts;
 	struct casefile *cases;
 	uint32_t n_cases, cap_cases;
-	uint64_t ruleset; /* fingerprint of the rules it was last evaluated with */
+	uint64_t ruleset; /* the watch's fingerprint when it was last evaluated */
 	int32_t recheck;  /* the day at which a verdict may change by time alone, as of the last change; DAY_NEVER */
 	int64_t due;      /* ms: the next timer of all kinds; TIME_NEVER: none.  Derived, kept for the index */
 	int64_t due_then; /* due as of the last change: what the stored state has */

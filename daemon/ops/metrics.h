@@ -43,6 +43,9 @@
 	X(ARENA_BYTES, GAUGE, "arena_bytes", "worker", "", "Memory that a worker's batches hold")                     \
 	X(ERRORS, COUNTER, "errors_total", "of", "", "Errors of kafka and redis")                                     \
 	X(FENCED, COUNTER, "fenced_total", "", "", "Times that another process took over our transactional id")       \
+	X(SWEPT, COUNTER, "swept_subjects_total", "", "", "Subjects judged anew because the rules had changed")       \
+	X(SWEEP_LEFT, GAUGE, "sweep_left_subjects", "partition", "",                                                  \
+	  "About so many subjects are yet to be looked at since the rules have changed; 0: complete")                 \
 	X(RELOADS, COUNTER, "reloads_total", "result", "", "Reloads of the configuration: ok or refused")             \
 	X(RELOAD_OK, GAUGE, "config_last_reload_successful", "", "", "1 where the newest reload was taken, else 0")   \
 	X(RELOAD_TIME, GAUGE, "config_last_reload_success_timestamp_seconds", "", "",                                 \

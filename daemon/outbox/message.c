@@ -155,6 +155,10 @@ static void alert_json(const struct message_alert *a, const struct ruleset *r, s
 	write_text(out, a->level);
 	write_name(out, "state");
 	write_text(out, a->state);
+	if (!a->rule) {
+		write_name(out, "reason");
+		write_text(out, "rule removed");
+	}
 	write_name(out, "since");
 	write_time(out, r->zone, a->since);
 	write_name(out, "summary");

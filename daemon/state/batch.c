@@ -175,13 +175,18 @@ struct batch_subject *batch_load(struct batch *b, const struct watch *watch, str
 }
 
 /* A step without an event can't be rejected. */
-static void fire(struct batch *b, struct batch_subject *s, int64_t now, struct effects *fx)
+static void fire_at(struct batch *b, struct batch_subject *s, int64_t now, struct effects *fx)
 {
 	struct err none = {{0}};
 	int64_t due = s->subject.due;
-	engine_step(b->engine, &s->subject, NULL, b->mode == CLOCK_EVENTS ? due : now, fx, &none);
+	engine_step(b->engine, &s->subject, NULL, now, fx, &none);
 	if (s->subject.due != due)
 		push_due(b, s);
+}
+
+static void fire(struct batch *b, struct batch_subject *s, int64_t now, struct effects *fx)
+{
+	fire_at(b, s, b->mode == CLOCK_EVENTS ? s->subject.due : now, fx);
 }
 
 void batch_timers(struct batch *b, int64_t now, struct effects *fx)
@@ -194,6 +199,14 @@ void batch_timers(struct batch *b, int64_t now, struct effects *fx)
 		if (d.is->subject.due == d.at)
 			fire(b, d.is, b->clock, fx);
 	}
+}
+
+/* What its event or a timer of its own has done already is done. */
+void batch_recheck(struct batch *b, struct batch_subject *s, int64_t now, struct effects *fx)
+{
+	batch_timers(b, now, fx);
+	if (s->subject.ruleset != s->subject.watch->fingerprint)
+		fire_at(b, s, b->clock, fx);
 }
 
 bool batch_event(struct batch *b, const struct event *event, int64_t now, struct effects *fx, struct err *why)

@@ -46,6 +46,8 @@ bool batch_moved(const struct batch_subject *s);
 bool batch_event(struct batch *b, const struct event *event, int64_t now, struct effects *fx, struct err *why);
 /* Fires the timers of loaded subjects due up to now. */
 void batch_timers(struct batch *b, int64_t now, struct effects *fx);
+/* Judges a loaded subject anew, after the rules have changed, at the partition's time, which moves to now as above. */
+void batch_recheck(struct batch *b, struct batch_subject *s, int64_t now, struct effects *fx);
 /* Encodes the changed subjects; returns the first of all loaded ones (follow next). */
 struct batch_subject *batch_store(struct batch *b);
 #endif

@@ -211,6 +211,21 @@ enum cache_answer cache_create(struct cache *c, int32_t partition, struct str cl
 
 /* --- reading */
 
+static void send_scan(struct cache *c, const struct cache_load *l, struct arena *a)
+{
+	struct words w = words_new(a, 5);
+	word_text(&w, "HLEN");
+	word_key(&w, a, c, l->partition, "states");
+	redis_send(c->redis, &w);
+	w.n = 0;
+	word_text(&w, "HSCAN");
+	word_key(&w, a, c, l->partition, "states");
+	word_text(&w, arena_printf(a, "%" PRIu64, l->scan_cursor));
+	word_text(&w, "COUNT");
+	word_number(&w, a, (int64_t)l->scan_max);
+	redis_send(c->redis, &w);
+}
+
 static int send_load(struct cache *c, const struct cache_load *l, struct arena *a)
 {
 	struct words w = words_new(a, l->n_keys + 8);
@@ -238,6 +253,10 @@ static int send_load(struct cache *c, const struct cache_load *l, struct arena *
 		redis_send(c->redis, &w);
 		replies++;
 	}
+	if (l->scan_max) {
+		send_scan(c, l, a);
+		replies += 2;
+	}
 	redis_send_text(c->redis, "EXEC");
 	return replies;
 }
@@ -250,6 +269,19 @@ static void take_due(struct cache_load *l, const struct reply *r, struct arena *
 		struct reply **of = r->elements + 3 * i;
 		l->due[i] = (struct cache_due){of[0]->str, of[2]->str, (int64_t)strtod(of[1]->str.s, NULL)};
 	}
+}
+
+/* HSCAN's answer: the next cursor, and key, state, … */
+static void take_scan(struct cache_load *l, struct reply *const *of, struct arena *a)
+{
+	const struct reply *list = of[1]->n == 2 ? of[1]->elements[1] : NULL;
+	l->n_subjects = (size_t)of[0]->integer;
+	l->scan_next = list ? strtoull(text_of(of[1]->elements[0]).s, NULL, 10) : 0;
+	l->n_scanned = list ? list->n / 2 : 0;
+	l->scanned = ARENA_ARRAY(a, struct cache_due, l->n_scanned);
+	for (size_t i = 0; i < l->n_scanned; i++)
+		l->scanned[i] = (struct cache_due){text_of(list->elements[2 * i]), text_of(list->elements[2 * i + 1]),
+						   TIME_NEVER};
 }
 
 /* What EXEC gave; NULL, or the error in it. */
@@ -267,9 +299,12 @@ static const struct reply *take_load(struct cache_load *l, const struct reply *r
 		for (size_t i = 0; i < l->n_keys; i++)
 			l->states[i] = text_of(r->elements[1]->elements[i]);
 	}
-	l->n_due = 0;
+	struct reply **next = r->elements + (l->n_keys ? 2 : 1);
+	l->n_due = l->n_scanned = 0;
 	if (l->due_max)
-		take_due(l, r->elements[l->n_keys ? 2 : 1], a);
+		take_due(l, *next++, a);
+	if (l->scan_max)
+		take_scan(l, next, a);
 	return NULL;
 }
 

@@ -53,12 +53,19 @@ struct cache_load {
 	size_t n_keys;
 	int64_t due_until; /* also the subjects due up to then, the earliest, at most due_max */
 	size_t due_max;    /* at most CACHE_MAX_FIELDS; 0: none */
+	/* also some subjects from the cursor on, about scan_max of them (0: none).  A walk begins and ends with cursor
+	 * 0; whoever is there all the while comes by at least once. */
+	size_t scan_max;
+	uint64_t scan_cursor;
 	/* the answer */
 	enum cache_answer answer; /* CACHE_OK or CACHE_REFUSED */
 	int64_t found;            /* the watermark in Redis; -1: none */
 	struct str *states;       /* by key; length 0: not known */
 	struct cache_due *due;    /* by due time, then key */
 	size_t n_due;
+	struct cache_due *scanned;    /* without due times */
+	size_t n_scanned, n_subjects; /* n_subjects: of the whole partition, where scan_max was given */
+	uint64_t scan_next;
 };
 /* CACHE_OK: each load has its own answer. */
 enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why);

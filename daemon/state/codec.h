@@ -19,4 +19,7 @@ bool codec_decode(struct subject *s, struct arena *arena, const struct ruleset *
 bool codec_check(const struct subject *s, const struct ruleset *r, struct err *why);
 /* The next due time as of the last change (ms; TIME_NEVER: none), without decoding the rest. */
 bool codec_due(struct str bytes, int64_t *due);
+/* Was the subject judged last by rules other than these (watch.fingerprint)?  Without decoding the rest; one that has
+ * ended isn't judged any more. */
+bool codec_stale(struct str bytes, uint64_t fingerprint);
 #endif

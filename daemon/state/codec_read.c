@@ -561,3 +561,12 @@ bool codec_due(struct str bytes, int64_t *due)
 	*due = (int64_t)get_fixed(&x);
 	return true;
 }
+
+bool codec_stale(struct str bytes, uint64_t fingerprint)
+{
+	struct reader x = {.p = (const unsigned char *)bytes.s, .end = (const unsigned char *)bytes.s + bytes.len};
+	if (bytes.len <= HEADER || get_byte(&x) != VERSION)
+		return true; /* decoding it will tell what is wrong */
+	get_fixed(&x);
+	return get_fixed(&x) != fingerprint && (get_byte(&x) & FLAG_EXISTS);
+}

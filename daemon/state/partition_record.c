@@ -54,6 +54,8 @@ void partition_record_encode(const struct partition_record *r, struct buffer *ou
 	append(out, "{\"v\":%d,\"incarnation\":\"%s\",", RECORD_VERSION, r->incarnation);
 	if (r->clock != INT64_MIN)
 		append(out, "\"clock\":%" PRId64 ",", r->clock);
+	if (r->swept)
+		append(out, "\"swept\":\"%016" PRIx64 "\",", r->swept);
 	append(out,
 	       "\"rules\":\"%016" PRIx64 "\",\"revision\":%" PRId64 ",\"partitions\":%" PRId32
 	       ",\"partitioner\":\"%s\",\"positions\":{",
@@ -81,16 +83,16 @@ static bool take_fields(struct partition_record *r, json_t *root, struct err *wh
 {
 	int version = 0;
 	json_int_t clock = INT64_MIN, revision = 0, partitions = 0;
-	const char *incarnation = NULL, *rules = NULL, *partitioner = NULL;
+	const char *incarnation = NULL, *rules = NULL, *swept = NULL, *partitioner = NULL;
 	json_t *positions = NULL;
 	json_error_t e;
 	if (json_unpack_ex(root, &e, 0, "{s:i}", "v", &version) != 0)
 		return err_set(why, "%s", e.text);
 	if (version != RECORD_VERSION)
 		return err_set(why, "version %d; this program writes version %d", version, RECORD_VERSION);
-	if (json_unpack_ex(root, &e, 0, "{s:s, s?I, s:s, s:I, s:I, s:s, s:o}", "incarnation", &incarnation, "clock",
-			   &clock, "rules", &rules, "revision", &revision, "partitions", &partitions, "partitioner",
-			   &partitioner, "positions", &positions) != 0)
+	if (json_unpack_ex(root, &e, 0, "{s:s, s?I, s:s, s?s, s:I, s:I, s:s, s:o}", "incarnation", &incarnation,
+			   "clock", &clock, "rules", &rules, "swept", &swept, "revision", &revision, "partitions",
+			   &partitions, "partitioner", &partitioner, "positions", &positions) != 0)
 		return err_set(why, "%s", e.text);
 	if (strlen(incarnation) != INCARNATION_LEN || strlen(partitioner) >= sizeof r->partitioner || partitions < 1 ||
 	    partitions > INT32_MAX || !json_is_object(positions))
@@ -99,6 +101,7 @@ static bool take_fields(struct partition_record *r, json_t *root, struct err *wh
 	memcpy(r->partitioner, partitioner, strlen(partitioner) + 1);
 	r->clock = clock;
 	r->rules = strtoull(rules, NULL, 16);
+	r->swept = swept ? strtoull(swept, NULL, 16) : 0;
 	r->revision = revision;
 	r->partitions = (int32_t)partitions;
 	return take_positions(r, positions, why);

@@ -16,6 +16,7 @@ struct partition_record {
 	char incarnation[INCARNATION_LEN + 1]; /* random, made at the fresh start; part of every message's id */
 	int64_t clock;                         /* ms; INT64_MIN: none yet */
 	uint64_t rules;                        /* fingerprint of the rules that made the transaction */
+	uint64_t swept;                        /* of those by which every subject was judged; 0: a sweep is under way */
 	int64_t revision;
 	int32_t partitions;
 	char partitioner[16];

@@ -372,6 +372,11 @@ static void check_record(const struct takeover *t, struct takeover_part *p)
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": its states were made with partitioner %s, settings say %s", p->partition,
 		       r->partitioner, t->settings->partitioner);
+	else if (r->revision > t->revision)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": it was judged by revision %" PRId64
+		       " of the rules, this daemon has revision %" PRId64 ": reload it with the newer ones",
+		       p->partition, r->revision, t->revision);
 }
 
 /* -1: the topic is to be read from its beginning. */

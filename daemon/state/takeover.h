@@ -31,6 +31,7 @@ struct takeover_part {
 };
 struct takeover {
 	const struct settings *settings;
+	int64_t revision; /* of the rules in use */
 	struct inbox *inbox;
 	struct changelog *changelog;
 	struct cache *cache;

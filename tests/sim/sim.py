@@ -2,7 +2,8 @@
 """Simulations of the engine: `sim.py SHOUWANGCTL [NAME…]`.
 
 Each folder beside this file is one.  Its *.jsonl inputs go through `shouwangctl run` (with the options in `args`, and the
-configuration in the folder's own config/ or else in config/ here), and what comes out is compared:
+configuration in the folder's own config/ or else in config/ here; where it has a then/ too, those in there follow by the
+configuration in there), and what comes out is compared:
 
     messages.jsonl   every message, in order; of each only the fields that are named here
     states.jsonl     the final states, likewise (subjects that are not named aren't compared)
@@ -61,6 +62,9 @@ def run(folder, *options):
     options = list(options) + (open(args, encoding="utf-8").read().split() if os.path.exists(args) else [])
     config = os.path.join(folder, "config")
     config = config if os.path.isdir(config) else os.path.join(HERE, "config")
+    then = os.path.join(folder, "then")
+    if os.path.isdir(then):
+        inputs += ["--then", then, *sorted(glob.glob(os.path.join(then, "*.jsonl")))]
     done = subprocess.run([CTL, "run", config, *inputs, "--check", *options], capture_output=True, text=True,
                           encoding="utf-8")
     cases.equal(done.returncode, 0, "exit code, " + done.stderr[-2000:])

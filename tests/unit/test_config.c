@@ -379,6 +379,53 @@ static void fingerprints_follow_what_can_change_a_verdict(void **state)
 	}
 }
 
+/* A watch's fingerprint follows what its own subjects depend on, and nothing else. */
+static void watches_have_fingerprints_of_their_own(void **state)
+{
+	(void)state;
+	static const char OTHER[] =
+		"---\nwatch: town\ntopic: town.events\nfacts: {size: int}\n"
+		"events: {cn.town: {set: {size: data.size}}}\n"
+		"---\nrule: small\nwatch: town\nunit: desk\nlevels: {yellow: size < threshold.limit}\n"
+		"---\nthreshold: limit\nvalues: [{from: 2020-01-01, value: 100}]\n"
+		"---\nunit: desk\ntopic: alerts.desk\nremind: 1 working day\n"
+		"escalate: {to: [chief], after: 1 working day}\n"
+		"---\nunit: chief\ntopic: alerts.chief\n";
+	static const struct {
+		const char *from, *to;
+		bool household, town;
+	} cases[] = {
+		{"{size: int}", "{size: int} # the same", false, false},
+		{"{size: int}", "{size: int, old: bool}", false, true},
+		{"size < threshold", "size <= threshold", false, true},
+		{"value: 100", "value: 101", false, true},
+		{"topic: alerts.desk\nremind: 1 working day", "topic: alerts.desk\nremind: 2 working days", false, true},
+		{"topic: alerts.chief", "topic: alerts.boss", false, true},
+		{"value: 3}", "value: 5}", true, false},
+		{"hold: 1 hour", "hold: 2 hours", true, false},
+		{"topic: alerts.county", "topic: alerts.shire", true, false},
+		{"to 2024-03-05]", "to 2024-03-06]", true, true},
+	};
+	struct config was, is;
+	char base[20000], text[20000];
+	snprintf(base, sizeof base, "%s%s", whole(RULES), OTHER);
+	load_good(base, &was);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *at = strstr(base, cases[i].from);
+		assert_non_null(at);
+		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, cases[i].to,
+			 at + strlen(cases[i].from));
+		load_good(text, &is);
+		bool differs[2];
+		for (size_t k = 0; k < 2; k++)
+			differs[k] = is.ruleset->watches[k]->fingerprint != was.ruleset->watches[k]->fingerprint;
+		if (differs[0] != cases[i].household || differs[1] != cases[i].town)
+			fail_msg("%s -> %s: household %d, town %d", cases[i].from, cases[i].to, differs[0], differs[1]);
+		config_close(&is);
+	}
+	config_close(&was);
+}
+
 static void the_order_of_documents_does_not_matter(void **state)
 {
 	(void)state;
@@ -485,6 +532,7 @@ int main(void)
 		cmocka_unit_test(thresholds_take_the_longest_region_then_the_newest_date),
 		cmocka_unit_test(the_calendar_is_the_settings_one),
 		cmocka_unit_test(fingerprints_follow_what_can_change_a_verdict),
+		cmocka_unit_test(watches_have_fingerprints_of_their_own),
 		cmocka_unit_test(the_order_of_documents_does_not_matter),
 		cmocka_unit_test(zones_of_expressions_are_there_when_they_run),
 		cmocka_unit_test(all_faults_come_at_once),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "../../daemon/conf/config.h"
 #include "../../daemon/conf/documents.h"
 #include "../../daemon/conf/properties.h"
@@ -57,6 +58,7 @@ static void defaults_are_those_of_the_language(void **state)
 	assert_string_equal(s->topics.state, "shouwang.state");
 	assert_string_equal(s->partitioner, "murmur2");
 	assert_int_equal(s->workers, 2);
+	assert_int_equal(s->sweep, 2000);
 	assert_int_equal(s->partitions, 8);
 	assert_int_equal(s->replication, 1);
 	assert_int_equal(s->min_insync_replicas, 1);
@@ -150,6 +152,8 @@ static void what_needs_a_restart_is_named(void **state)
 	} cases[] = {
 		{"instance: county\n", ""},
 		{"instance: county\nworkers: 2\n", ""},
+		{"instance: county\nrevision: 7\nbatch: {events: 7, wait: 1 ms}\nsweep: 7\npartitions: 7\n", ""},
+		{"instance: county\nstall: 7 minutes\nreplication: 2\nmin_insync_replicas: 2\n", ""},
 		{"instance: county\ncost_limit: 5000\nlevels: [a, b]\nlog: {level: debug}\n", ""},
 		{"instance: other\n", "instance"},
 		{"instance: county\nworkers: 3\nhttp: 127.0.0.1:1\n", "workers, http"},
@@ -169,6 +173,52 @@ static void what_needs_a_restart_is_named(void **state)
 		config_close(&b);
 	}
 	config_close(&a);
+}
+
+static void put(const char *dir, const char *text)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/shouwang.yaml", dir);
+	FILE *f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void a_reload_keeps_what_only_a_restart_changes(void **state)
+{
+	(void)state;
+	struct config start, next;
+	struct faults faults;
+	char dir[] = "/tmp/shouwang-settings-XXXXXX", path[128];
+	assert_non_null(mkdtemp(dir));
+	load_good("instance: county\n", &start);
+	struct in_use in_use = {&start.settings, 5};
+	put(dir, "instance: other\nrevision: 5\nsweep: 17\ntopics: {outcomes: others}\n");
+	faults_init(&faults);
+	assert_true(config_reload(dir, &in_use, &next, &faults));
+	assert_string_equal(next.settings.instance, "county");
+	assert_string_equal(next.ruleset->instance, "county");
+	assert_string_equal(next.settings.topics.outcomes, "case.outcomes");
+	assert_int_equal(settings_tuning(&next.settings).sweep, 17);
+	struct arena arena;
+	arena_init(&arena);
+	assert_string_equal(settings_differences(&arena, &start.settings, &next.settings), "instance, topics.outcomes");
+	arena_close(&arena);
+	config_close(&next);
+	faults_close(&faults);
+
+	put(dir, "instance: county\nrevision: 4\n");
+	faults_init(&faults);
+	assert_false(config_reload(dir, &in_use, &next, &faults));
+	assert_int_equal(faults.errors, 1);
+	assert_non_null(strstr(faults.list[0].text, "`revision` is 4, and 5 is in use"));
+	assert_int_equal(faults.list[0].at.line, 2);
+	faults_close(&faults);
+	config_close(&start);
+	snprintf(path, sizeof path, "%s/shouwang.yaml", dir);
+	unlink(path);
+	rmdir(dir);
 }
 
 static void a_missing_password_file_is_a_fault(void **state)
@@ -231,6 +281,7 @@ int main(void)
 		cmocka_unit_test(a_file_changes_what_it_names),
 		cmocka_unit_test(the_environment_overrides_the_file),
 		cmocka_unit_test(what_needs_a_restart_is_named),
+		cmocka_unit_test(a_reload_keeps_what_only_a_restart_changes),
 		cmocka_unit_test(a_missing_password_file_is_a_fault),
 		cmocka_unit_test(properties_that_would_undo_the_protocol_are_refused),
 	};

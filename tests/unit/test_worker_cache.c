@@ -206,6 +206,54 @@ static void test_most(void **state)
 	arena_close(&a);
 }
 
+/* A walk over all subjects, in pages, while some change and others come; its watermark is looked at too. */
+static void test_scan(void **state)
+{
+	(void)state;
+	enum { SUBJECTS = 2000 };
+	struct arena a;
+	struct err why = {""};
+	arena_init(&a);
+	struct cache *c = connected();
+	struct cache_change *changes = ARENA_ARRAY(&a, struct cache_change, SUBJECTS);
+	char *large = ARENA_ARRAY(&a, char, 201);
+	memset(large, 's', 200); /* as real states are: Redis keeps small ones in one piece */
+	for (int i = 0; i < SUBJECTS; i++)
+		changes[i] = change(arena_printf(&a, "w/%d", i), large, TIME_NEVER);
+	command("FLUSHALL", NULL, NULL);
+	assert_int_equal(cache_create(c, 3, STR("x"), STR("y"), &why), CACHE_OK);
+	assert_int_equal(store(c, 0, 1, changes, SUBJECTS), CACHE_OK);
+	bool seen[SUBJECTS] = {0};
+	size_t pages = 0, n = 0;
+	struct cache_load l = {.partition = 3, .watermark = 1, .due_until = 5, .due_max = 1, .scan_max = 100};
+	do {
+		assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+		assert_true(l.n_scanned < 1000);
+		for (size_t i = 0; i < l.n_scanned; i++) {
+			long number = strtol(l.scanned[i].key.s + 2, NULL, 10);
+			assert_int_equal(l.scanned[i].state.len, 200);
+			if (number < SUBJECTS && !seen[number])
+				n++;
+			if (number < SUBJECTS)
+				seen[number] = true;
+		}
+		struct cache_change more[] = {change(arena_printf(&a, "w/%zu", SUBJECTS + pages), large, TIME_NEVER),
+					      change("w/7", large, TIME_NEVER)};
+		assert_int_equal(store(c, l.watermark, l.watermark + 1, more, 2), CACHE_OK);
+		l.watermark++;
+		l.scan_cursor = l.scan_next;
+		pages++;
+	} while (l.scan_cursor);
+	assert_int_equal(n, SUBJECTS);
+	assert_true(pages > 10);
+	assert_int_equal(l.n_subjects, SUBJECTS + pages - 1);
+	l.watermark--;
+	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(l.answer, CACHE_REFUSED);
+	cache_free(c);
+	arena_close(&a);
+}
+
 static void test_scripts_gone(void **state)
 {
 	(void)state;
@@ -312,9 +360,13 @@ static void test_holder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),         cmocka_unit_test(test_most),
-		cmocka_unit_test(test_scripts_gone), cmocka_unit_test(test_full_and_forgetful),
-		cmocka_unit_test(test_away),         cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_scripts_gone),
+		cmocka_unit_test(test_full_and_forgetful),
+		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_holder),
 	};
 	signal(SIGPIPE, SIG_IGN); /* as in the daemon's workers */
 	if (!installed()) {

@@ -37,8 +37,10 @@ static void test_round_trip(void **state)
 	assert_true(partition_record_decode(&out, encode(&in, &b), &why));
 	assert_memory_equal(&in, &out, sizeof in);
 	in.clock = INT64_MIN;
+	in.swept = 0xfedcba9876543210;
 	assert_true(partition_record_decode(&out, encode(&in, &b), &why));
 	assert_true(out.clock == INT64_MIN);
+	assert_true(out.swept == in.swept);
 	buffer_free(&b);
 }
 
