@@ -22,37 +22,37 @@ static void write_record(struct worker *w, struct turn *t)
 
 /* A topic with {region} is one for each code that the unit names: a code that nobody has named may have none.  Its
  * messages must not stop all others: they go to the rejects. */
-static void write_stray(struct worker *w, const struct message *m, const char *topic, struct str json)
+static void write_stray(struct worker *w, const struct sent *m)
 {
 	const char *reason =
 		arena_printf(&w->round,
 			     "message: found no topic %s for unit %.*s; name its code in the unit's `names` "
 			     "and run `shouwangctl topics`",
-			     topic, (int)m->unit.len, m->unit.s);
+			     m->topic, (int)m->unit.len, m->unit.s);
 	log_every(60, LOG_LEVEL_ERROR, "%s", reason);
-	outbox_reject(w->outbox,
-		      &(struct record){.topic = topic, .partition = -1, .offset = -1, .key = m->subject, .value = json},
-		      reason);
+	outbox_reject(
+		w->outbox,
+		&(struct record){.topic = m->topic, .partition = -1, .offset = -1, .key = m->key, .value = m->json},
+		reason);
 }
 
 static void write_messages(struct worker *w, struct turn *t)
 {
-	size_t i = 0;
-	for (const struct message *m = t->messages; m; m = m->next, i++) {
-		const char *topic = arena_text(&w->round, m->topic.s, m->topic.len);
-		if (outbox_has_topic(w->outbox, topic))
-			outbox_message(w->outbox, topic, m->subject, t->message_json[i]);
+	for (size_t i = 0; i < t->messages.n; i++) {
+		const struct sent *m = &t->messages.list[i];
+		if (outbox_has_topic(w->outbox, m->topic))
+			outbox_message(w->outbox, m->topic, m->key, m->json);
 		else
-			write_stray(w, m, topic, t->message_json[i]);
+			write_stray(w, m);
 	}
 }
 
 /* Keyed by the unit, whose partition the producer finds by the configured partitioner. */
 static void write_outcomes(struct worker *w, struct turn *t)
 {
-	size_t i = 0;
-	for (const struct outcome *o = t->outcomes; o; o = o->next)
-		outbox_message(w->outbox, w->settings->topics.outcomes, o->unit, t->outcome_json[i++]);
+	for (size_t i = 0; i < t->outcomes.n; i++)
+		outbox_message(w->outbox, w->settings->topics.outcomes, t->outcomes.list[i].key,
+			       t->outcomes.list[i].json);
 }
 
 static void write_misplaced(struct worker *w, struct turn *t)
@@ -65,10 +65,9 @@ static void write_misplaced(struct worker *w, struct turn *t)
 
 static void write_states(struct worker *w, struct turn *t)
 {
-	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (s->subject.changed)
-			outbox_state(w->outbox, &t->out, changelog_key(&w->round, s->subject.watch, s->subject.key),
-				     s->bytes);
+	for (size_t i = 0; i < t->n_subjects; i++)
+		if (t->subjects[i].changed)
+			outbox_state(w->outbox, &t->out, t->subjects[i].key, t->subjects[i].bytes);
 }
 
 static void write_rejects(struct worker *w, struct turn *t)
@@ -129,24 +128,20 @@ static void add_change(struct cache_store *s, struct str key, struct str state, 
 
 static struct cache_store store_of(struct worker *w, struct turn *t)
 {
-	size_t most = t->n_strangers;
-	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		most++;
 	struct buffer *b = &t->partition->record_bytes;
 	struct cache_store out = {.partition = t->partition->id,
 				  .from = t->partition->watermark,
 				  .to = t->out.next,
 				  .record = {b->data, (uint32_t)b->len},
-				  .changes = ARENA_ARRAY(&w->round, struct cache_change, most)};
-	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (s->subject.changed || batch_moved(s))
-			add_change(&out, changelog_key(&w->round, s->subject.watch, s->subject.key),
-				   s->subject.changed ? s->bytes : (struct str){NULL, 0}, batch_moved(s),
-				   s->subject.due);
+				  .changes =
+					  ARENA_ARRAY(&w->round, struct cache_change, t->n_subjects + t->n_strangers)};
+	for (size_t i = 0; i < t->n_subjects; i++) {
+		const struct turn_subject *s = &t->subjects[i];
+		if (s->changed || s->moved)
+			add_change(&out, s->key, s->bytes, s->moved, s->due);
+	}
 	for (size_t i = 0; i < t->n_strangers; i++)
 		add_change(&out, t->strangers[i], (struct str){NULL, 0}, true, TIME_NEVER);
-	for (struct item *i = t->timer_rejects; i; i = i->next)
-		add_change(&out, i->key, (struct str){NULL, 0}, true, TIME_NEVER);
 	return out;
 }
 
@@ -192,10 +187,10 @@ static void follow(struct worker *w, struct round *r)
 
 /* --- what was done */
 
-static void count_message(struct worker *w, const struct message *m)
+static void count_message(struct worker *w, const struct sent *m)
 {
-	for (size_t i = 0; i < w->n_outputs; i++)
-		if (i >= UNIT_OUTPUTS && str_equal(m->topic, str_of(w->outputs[i]))) {
+	for (size_t i = UNIT_OUTPUTS; i < w->n_outputs; i++)
+		if (strcmp(m->topic, w->outputs[i]) == 0) {
 			meter_add(w->meter, w->series.messages[i], 1);
 			return;
 		}
@@ -209,27 +204,26 @@ static void count_turn(struct worker *w, const struct turn *t)
 		rejected[i->class] += i->reason != NULL;
 	for (i = t->timer_rejects; i; i = i->next)
 		rejected[REJECT_TIMER]++;
-	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (s->subject.changed) {
-			states++;
-			bytes += s->bytes.len;
-		}
+	for (size_t k = 0; k < t->n_subjects; k++) {
+		states += t->subjects[k].changed;
+		bytes += t->subjects[k].bytes.len;
+	}
 	for (size_t k = 0; k < w->n_topics; k++) {
 		meter_add(w->meter, w->series.events[k], t->events[k]);
 		meter_add(w->meter, w->series.ignored[k], t->ignored[k]);
 	}
 	for (int k = 0; k < N_REJECT_CLASSES; k++)
 		meter_add(w->meter, w->series.rejected[k], rejected[k]);
-	for (const struct message *m = t->messages; m; m = m->next)
-		count_message(w, m);
+	for (size_t k = 0; k < t->messages.n; k++)
+		count_message(w, &t->messages.list[k]);
 	meter_add(w->meter, w->series.forwarded, t->n_misplaced);
-	meter_add(w->meter, w->series.outcomes, t->n_outcomes);
+	meter_add(w->meter, w->series.outcomes, t->outcomes.n);
 	meter_add(w->meter, w->series.states, states);
 	meter_add(w->meter, w->series.state_bytes, bytes);
 	meter_add(w->meter, w->series.timers, t->load.n_due < t->due_share ? t->load.n_due : t->due_share);
 	w->events += t->n_items;
 	w->rejected += t->n_rejected;
-	w->messages += t->n_messages;
+	w->messages += t->messages.n;
 }
 
 static void count_round(struct worker *w, const struct round *r, int64_t start)

@@ -14,57 +14,6 @@ enum {
 	LOOK_MS = 1000
 };
 
-/* --- the distinct subjects of the items */
-
-struct keys {
-	struct str *list;
-	struct item **of; /* the first item of each */
-	size_t n;
-	uint32_t *table; /* index + 1; 0: free */
-	size_t mask;
-};
-
-static uint64_t hash(struct str s)
-{
-	uint64_t h = s.len * 0x9e3779b97f4a7c15u, word = 0;
-	uint32_t i = 0;
-	for (; i + 8 <= s.len; i += 8) {
-		memcpy(&word, s.s + i, 8);
-		h = (h ^ word) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
-	}
-	word = 0;
-	memcpy(&word, s.s + i, s.len - i);
-	h = (h ^ word) * 0xc4ceb9fe1a85ec53u;
-	return h ^ h >> 29;
-}
-
-static struct keys keys_new(struct arena *a, size_t n_items)
-{
-	size_t most = n_items < EVENT_SUBJECTS ? n_items : EVENT_SUBJECTS, size = 16;
-	while (size < most * 2)
-		size *= 2;
-	return (struct keys){.list = arena_alloc(a, sizeof(struct str) * (most + 1)),
-			     .of = arena_alloc(a, sizeof(struct item *) * (most + 1)),
-			     .table = ARENA_ARRAY(a, uint32_t, size),
-			     .mask = size - 1};
-}
-
-/* False: there is no room for a further subject. */
-static bool keys_add(struct keys *k, struct item *item)
-{
-	size_t i = hash(item->key) & k->mask;
-	for (; k->table[i]; i = (i + 1) & k->mask)
-		if (str_equal(k->list[k->table[i] - 1], item->key))
-			return true;
-	if (k->n == EVENT_SUBJECTS)
-		return false;
-	k->list[k->n] = item->key;
-	k->of[k->n] = item;
-	k->table[i] = (uint32_t)++k->n;
-	return true;
-}
-
 /* --- cutting */
 
 static bool by_events(const struct worker *w)
@@ -81,20 +30,44 @@ static int64_t now_of(const struct worker *w, const struct partition *p)
 	return now > p->record.clock ? now : p->record.clock;
 }
 
-static void take_items(struct worker *w, struct turn *t, struct keys *keys)
+/* The first event of a subject lists it; the others follow in a chain.  False: there is no room for a further subject.
+ */
+static bool take_event(struct turn *t, struct item *i, struct item **last)
+{
+	struct turn_subject *s = turn_find(t, i->key);
+	i->same = NULL;
+	if (s) {
+		size_t n = (size_t)(s - t->subjects);
+		last[n] = last[n]->same = i;
+		return true;
+	}
+	if (t->n_subjects == EVENT_SUBJECTS)
+		return false;
+	s = turn_add(t, i->event.watch, i->event.subject, i->key);
+	s->items = last[t->n_subjects - 1] = i;
+	return true;
+}
+
+static void take_items(struct worker *w, struct turn *t)
 {
 	struct partition *p = t->partition;
-	*keys = keys_new(&w->round, p->n_items);
+	size_t most = p->n_items < EVENT_SUBJECTS ? p->n_items : EVENT_SUBJECTS;
+	struct item **last = arena_alloc(&w->round, sizeof *last * (most + 1));
+	turn_room(w, t, most);
 	t->items = p->first;
 	for (struct item *i = p->first; i; i = i->next) {
-		if (i->kind == ITEM_EVENT && !keys_add(keys, i))
+		if (i->kind == ITEM_EVENT && !take_event(t, i, last))
 			break;
 		if (by_events(w) && i->kind == ITEM_EVENT && i->event.time > t->now)
 			t->now = i->event.time;
-		t->n_items++;
+		i->now = t->now;
+		i->place = t->n_items++;
 	}
-	t->load.keys = keys->list;
-	t->load.n_keys = keys->n;
+	t->load.n_keys = t->n_subjects;
+	struct str *keys = arena_alloc(&w->round, sizeof *keys * (t->n_subjects + 1));
+	for (size_t i = 0; i < t->n_subjects; i++)
+		keys[i] = t->subjects[i].key;
+	t->load.keys = keys;
 }
 
 /* One more than the share is asked for, to see whether there are more. */
@@ -113,40 +86,22 @@ static bool wants_turn(struct worker *w, const struct partition *p, int64_t now)
 	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now || sweep_wants(w, p));
 }
 
-static void lend_batches(struct worker *w, struct round *r)
-{
-	size_t next = 0;
-	if (w->n_batches < r->n) {
-		w->batches = realloc(w->batches, r->n * sizeof(struct batch *));
-		if (!w->batches)
-			abort();
-		while (w->n_batches < r->n)
-			w->batches[w->n_batches++] = batch_new(w->engine, w->settings->clock);
-	}
-	for (int busy = 1; busy >= 0; busy--)
-		for (size_t i = 0; i < r->n; i++)
-			if ((r->turns[i].n_items > 0) == busy)
-				r->turns[i].batch = w->batches[next++];
-}
-
-static void choose(struct worker *w, struct round *r, struct keys **keys)
+static void choose(struct worker *w, struct round *r)
 {
 	int64_t now = clock_monotonic();
 	*r = (struct round){.turns = ARENA_ARRAY(&w->round, struct turn, w->n_partitions + 1)};
-	*keys = ARENA_ARRAY(&w->round, struct keys, w->n_partitions + 1);
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		struct partition *p = &w->partitions[i];
 		if (!wants_turn(w, p, now))
 			continue;
 		p->look = now + LOOK_MS;
-		struct turn *t = &r->turns[r->n];
+		struct turn *t = &r->turns[r->n++];
 		t->partition = p;
-		t->now = now_of(w, p);
+		t->began = t->now = now_of(w, p);
 		t->load.partition = p->id;
 		t->load.watermark = p->watermark;
-		take_items(w, t, &(*keys)[r->n++]);
+		take_items(w, t);
 	}
-	lend_batches(w, r);
 	int64_t sweep_room = sweep_allowance(w);
 	for (size_t i = 0; i < r->n; i++) {
 		sweep_ask(w, &r->turns[i], r->n, &sweep_room);
@@ -160,13 +115,9 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 static void cut_before_timers(struct turn *t)
 {
 	size_t n = 0;
-	int64_t time = t->partition->record.clock, left_out = t->load.due[t->due_share].due;
-	for (struct item *i = t->items; n < t->n_items; i = i->next, n++) {
-		int64_t moved = i->kind == ITEM_EVENT && i->event.time > time ? i->event.time : time;
-		if (moved >= left_out)
-			break;
-		time = moved;
-	}
+	int64_t time = t->began, left_out = t->load.due[t->due_share].due;
+	for (struct item *i = t->items; n < t->n_items && i->now < left_out; i = i->next, n++)
+		time = i->now;
 	t->n_items = n;
 	t->now = n ? time : t->load.due[t->due_share - 1].due;
 }
@@ -196,236 +147,55 @@ static bool load_all(struct worker *w, struct round *r)
 	return true;
 }
 
-struct batch_subject *round_load(struct worker *w, struct turn *t, const struct watch *watch, struct str key,
-				 struct str bytes, int64_t due)
+/* Where not all that are due were asked for, a stored due time that has passed may still be owed: it fires (with
+ * `clock: events` the round ends before those left out). */
+static void give_states(struct worker *w, struct turn *t)
 {
-	struct err why = {""};
-	struct batch_subject *s = batch_load(t->batch, watch, key, bytes, due, &why);
-	if (s)
-		return s;
-	char text[SENTENCE_MAX];
-	snprintf(text, sizeof text, "partition %" PRId32 ": a subject's state can't be read: %.250s", t->partition->id,
-		 why.text);
-	log_error("%s", text);
-	partition_set(w, t->partition, PARTITION_STOPPED, text);
-	return NULL;
-}
-
-/* Those that are due are loaded already.  Where not all were asked for, a stored due time that has passed may still be
- * owed: it fires (with `clock: events` the round ends before those left out). */
-static bool load_events(struct worker *w, struct turn *t, const struct keys *keys)
-{
-	for (size_t i = 0; i < keys->n; i++) {
-		const struct event *e = &keys->of[i]->event;
-		int64_t due = INT64_MIN;
-		if (batch_find(t->batch, e->watch, e->subject))
-			continue;
+	for (size_t i = 0; i < t->load.n_keys; i++) {
+		struct turn_subject *s = &t->subjects[i];
+		s->state = t->load.states[i];
 		if (t->hungry && !by_events(w))
-			codec_due(t->load.states[i], &due);
-		if (!round_load(w, t, e->watch, e->subject, t->load.states[i], due))
-			return false;
+			codec_due(s->state, &s->due);
 	}
-	return true;
 }
 
-static bool load_due(struct worker *w, struct turn *t)
+static void list_due(struct worker *w, struct turn *t)
 {
 	size_t n = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
 	t->strangers = ARENA_ARRAY(&w->round, struct str, n);
 	for (size_t i = 0; i < n; i++) {
-		struct str subject;
+		struct str name;
 		const struct cache_due *d = &t->load.due[i];
-		const struct watch *watch = changelog_watch(w->rules, d->key, &subject);
-		if (!watch)
+		const struct watch *watch = changelog_watch(w->rules, d->key, &name);
+		struct turn_subject *s = watch ? turn_find(t, d->key) : NULL;
+		if (!watch) {
 			t->strangers[t->n_strangers++] = d->key;
-		else if (!round_load(w, t, watch, subject, d->state, d->due))
-			return false;
-	}
-	return true;
-}
-
-/* --- stepping */
-
-static size_t state_size(struct worker *w, const struct subject *s)
-{
-	w->json.len = 0;
-	codec_encode(s, w->rules, &w->json);
-	return w->json.len + s->key.len + strlen(s->watch->name) + 1;
-}
-
-static size_t message_size(struct worker *w, const struct turn *t, const struct message *m)
-{
-	w->json.len = 0;
-	message_json(m, w->rules, str_of(t->partition->record.incarnation), &w->json);
-	return w->json.len + m->subject.len;
-}
-
-/* After an event, where sizes are looked at one by one: would its state or its messages be too large? */
-static bool too_large(struct worker *w, const struct turn *t, const struct item *i, const struct message *sent)
-{
-	const struct batch_subject *s = batch_find(t->batch, i->event.watch, i->event.subject);
-	for (; sent; sent = sent->next)
-		if (message_size(w, t, sent) > outbox_max_message(w->outbox))
-			return true;
-	return s->subject.changed && state_size(w, &s->subject) > outbox_max_state(w->outbox);
-}
-
-static void refuse(struct worker *w, struct item *i, enum reject_class class, const char *reason)
-{
-	i->class = class;
-	i->reason = arena_text(&w->collected, reason, strlen(reason));
-}
-
-/* False: the item was found to be the one that makes a record too large; step all again without it. */
-static bool step_item(struct worker *w, struct turn *t, struct item *i, struct effects *fx, bool careful)
-{
-	struct batch *b = t->batch;
-	struct err why;
-	if (i->kind != ITEM_EVENT)
-		return true;
-	if (i->oversized) {
-		if (by_events(w))
-			batch_timers(b, i->event.time, fx);
-		return true;
-	}
-	struct message **sent = fx->last;
-	i->reason = NULL;
-	why.text[0] = '\0';
-	if (!batch_event(b, &i->event, t->now, fx, &why)) {
-		refuse(w, i, REJECT_RULES, why.text);
-	} else if (careful && too_large(w, t, i, *sent)) {
-		i->oversized = true;
-		refuse(w, i, REJECT_SIZE,
-		       "data: its subject's state, or a message, would be larger than a record may be");
-		return false;
-	}
-	return true;
-}
-
-static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool careful)
-{
-	struct item *i = t->items;
-	effects_init(fx, &w->effects);
-	fx->rules = w->counts;
-	if (t->n_items == 0 || !by_events(w))
-		batch_timers(t->batch, t->now, fx);
-	sweep_step(w, t, fx);
-	for (size_t n = 0; n < t->n_items; n++, i = i->next)
-		if (!step_item(w, t, i, fx, careful))
-			return false;
-	return true;
-}
-
-static bool load_turn(struct worker *w, struct turn *t, const struct keys *keys)
-{
-	batch_begin(t->batch, t->partition->record.clock);
-	t->n_strangers = 0;
-	return load_due(w, t) && load_events(w, t, keys) && sweep_load(w, t);
-}
-
-static bool oversized(const struct worker *w, const struct batch_subject *s)
-{
-	return s->subject.changed &&
-	       s->bytes.len + s->subject.key.len + strlen(s->subject.watch->name) + 1 > outbox_max_state(w->outbox);
-}
-
-static void render(struct worker *w, struct turn *t, const struct effects *fx)
-{
-	t->messages = fx->first;
-	t->n_messages = 0;
-	t->message_json = ARENA_ARRAY(&w->round, struct str, fx->n_messages);
-	for (const struct message *m = fx->first; m; m = m->next) {
-		message_size(w, t, m); /* left in json */
-		t->message_json[t->n_messages++] =
-			(struct str){arena_copy(&w->round, w->json.data, w->json.len), (uint32_t)w->json.len};
-	}
-}
-
-static void render_outcomes(struct worker *w, struct turn *t, const struct effects *fx)
-{
-	size_t n = 0;
-	const char *incarnation = t->partition->record.incarnation;
-	for (const struct outcome *o = fx->first_outcome; o; o = o->next)
-		n++;
-	t->outcomes = fx->first_outcome;
-	t->outcome_json = ARENA_ARRAY(&w->round, struct str, n);
-	t->n_outcomes = n;
-	n = 0;
-	for (const struct outcome *o = fx->first_outcome; o; o = o->next) {
-		w->json.len = 0;
-		outcome_json(o, w->rules, str_of(incarnation), &w->json);
-		t->outcome_json[n++] =
-			(struct str){arena_copy(&w->round, w->json.data, w->json.len), (uint32_t)w->json.len};
-	}
-}
-
-static bool any_oversized(struct worker *w, struct turn *t)
-{
-	size_t i = 0;
-	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (oversized(w, s))
-			return true;
-	for (const struct message *m = t->messages; m; m = m->next, i++)
-		if (t->message_json[i].len + m->subject.len > outbox_max_message(w->outbox))
-			return true;
-	return false;
-}
-
-/* What is still too large when no event is at fault was made so by a timer: its subject stays as it was, without a
- * timer, and goes to the rejects. */
-static void reject_timers(struct worker *w, struct turn *t)
-{
-	for (struct batch_subject *s = t->subjects; s; s = s->next) {
-		if (!oversized(w, s))
 			continue;
-		s->subject.changed = false;
-		s->subject.due = s->indexed;
-		struct item *i = arena_zero(&w->round, sizeof *i);
-		i->key = changelog_key(&w->round, s->subject.watch, s->subject.key);
-		i->record = (struct record){.topic = s->subject.watch->topic,
-					    .partition = t->partition->id,
-					    .offset = -1,
-					    .key = s->subject.key};
-		refuse(w, i, REJECT_TIMER, "timer: its subject's state would be larger than a record may be");
-		i->next = t->timer_rejects;
-		t->timer_rejects = i;
-	}
-}
-
-/* Steps; where something turns out too large, again, one by one, until it is known which events to leave out. */
-static bool step_turn(struct worker *w, struct turn *t, const struct keys *keys)
-{
-	struct effects fx;
-	bool careful = false;
-	if (by_events(w) && t->load.n_due > t->due_share)
-		cut_before_timers(t);
-	t->hungry = t->load.n_due > t->due_share;
-	for (;;) {
-		if (!load_turn(w, t, keys))
-			return false;
-		if (!step_all(w, t, &fx, careful))
-			continue;
-		t->subjects = batch_store(t->batch);
-		render(w, t, &fx);
-		render_outcomes(w, t, &fx);
-		if (!any_oversized(w, t))
-			break;
-		if (careful) {
-			reject_timers(w, t);
-			break;
 		}
-		careful = true;
+		if (!s)
+			s = turn_add(t, watch, name, d->key);
+		s->state = d->state;
+		s->due = d->due;
 	}
-	w->late += fx.late_contributions;
-	return true;
+}
+
+static void list_subjects(struct worker *w, struct turn *t)
+{
+	t->hungry = t->load.n_due > t->due_share;
+	if (by_events(w) && t->hungry)
+		cut_before_timers(t);
+	turn_room(w, t, t->load.n_due + t->load.n_scanned);
+	give_states(w, t);
+	list_due(w, t);
+	sweep_list(w, t);
 }
 
 /* --- what to commit */
 
 static bool changed_any(const struct turn *t)
 {
-	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (s->subject.changed || batch_moved(s))
+	for (size_t i = 0; i < t->n_subjects; i++)
+		if (t->subjects[i].changed || t->subjects[i].moved)
 			return true;
 	return false;
 }
@@ -455,14 +225,15 @@ static void finish(struct worker *w, struct turn *t)
 	struct partition *p = t->partition;
 	if (t->hungry)
 		p->look = 0;
-	t->touched = p->unsaved || t->n_items || t->n_messages || t->n_outcomes || t->n_strangers || t->timer_rejects ||
+	t->touched = p->unsaved || t->n_items || t->messages.n || t->outcomes.n || t->n_strangers || t->timer_rejects ||
 		     t->sweep_ends || changed_any(t);
 	if (!t->touched) {
 		sweep_moved(w, t);
 		return;
 	}
 	t->record = p->record;
-	t->record.clock = batch_clock(t->batch);
+	if (t->now > t->record.clock)
+		t->record.clock = t->now;
 	t->record.rules = w->rules->fingerprint;
 	t->record.revision = w->tuning.revision;
 	sweep_note(w, t);
@@ -472,19 +243,20 @@ static void finish(struct worker *w, struct turn *t)
 
 bool round_step(struct worker *w, struct round *r)
 {
-	struct keys *keys;
 	bool touched = false;
 	int64_t start = clock_monotonic();
 	arena_reset(&w->round);
-	arena_reset(&w->effects);
 	memset(w->counts, 0, sizeof *w->counts * w->rules->n_rules);
 	w->late = 0;
-	choose(w, r, &keys);
+	choose(w, r);
 	if (r->n == 0 || !load_all(w, r))
 		return false;
 	for (size_t i = 0; i < r->n; i++) {
 		struct turn *t = &r->turns[i];
-		if (t->load.answer == CACHE_OK && step_turn(w, t, &keys[i]))
+		if (t->load.answer != CACHE_OK)
+			continue;
+		list_subjects(w, t);
+		if (turn_step(w, t))
 			finish(w, t);
 		touched |= t->touched;
 	}

@@ -206,11 +206,7 @@ static void name_rule_series(struct worker *w)
 
 static void drop_rules(struct worker *w)
 {
-	for (size_t i = 0; i < w->n_batches; i++)
-		batch_free(w->batches[i]);
-	free(w->batches);
-	w->batches = NULL;
-	w->n_batches = 0;
+	batch_free(w->batch);
 	decoder_free(w->decoder);
 	engine_free(w->engine);
 	free(w->counts);
@@ -225,6 +221,7 @@ static void use_rules(struct worker *w, struct ruleset *rules)
 	drop_rules(w);
 	w->rules = rules;
 	w->engine = engine_new(rules);
+	w->batch = batch_new(w->engine, w->settings->clock);
 	w->decoder = decoder_new(rules);
 	w->counts = calloc(rules->n_rules + 1, sizeof *w->counts);
 	if (!w->counts)

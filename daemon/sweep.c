@@ -104,34 +104,23 @@ static size_t find_stale(struct worker *w, const struct turn *t, struct cache_du
 }
 
 /* A page is taken whole, or put off until there is room for all of it. */
-bool sweep_load(struct worker *w, struct turn *t)
+void sweep_list(struct worker *w, struct turn *t)
 {
 	struct cache_due *stale = ARENA_ARRAY(&w->round, struct cache_due, t->load.n_scanned);
-	size_t due = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
-	size_t n = find_stale(w, t, stale), room = CACHE_MAX_FIELDS - t->load.n_keys - due;
-	t->n_swept = 0;
+	size_t n = find_stale(w, t, stale), room = CACHE_MAX_FIELDS - t->n_subjects;
 	t->sweep_put_off = n > room;
 	t->sweep_ends = t->load.scan_max && !t->sweep_put_off && t->load.scan_next == 0;
-	t->swept = ARENA_ARRAY(&w->round, struct batch_subject *, n);
 	for (size_t i = 0; i < n && !t->sweep_put_off; i++) {
-		struct str subject;
-		const struct watch *watch = changelog_watch(w->rules, stale[i].key, &subject);
-		struct batch_subject *s = batch_find(t->batch, watch, subject);
-		if (!s)
-			s = round_load(w, t, watch, subject, stale[i].state, INT64_MIN);
-		if (!s)
-			return false;
-		t->swept[t->n_swept++] = s;
+		struct str name;
+		const struct watch *watch = changelog_watch(w->rules, stale[i].key, &name);
+		struct turn_subject *s = turn_find(t, stale[i].key);
+		if (!s) {
+			s = turn_add(t, watch, name, stale[i].key);
+			s->state = stale[i].state;
+		}
+		s->recheck = true;
+		t->n_swept++;
 	}
-	return true;
-}
-
-/* Before the events: at the time that the partition has reached. */
-void sweep_step(struct worker *w, struct turn *t, struct effects *fx)
-{
-	int64_t now = w->settings->clock == CLOCK_EVENTS ? t->partition->record.clock : t->now;
-	for (size_t i = 0; i < t->n_swept; i++)
-		batch_recheck(t->batch, t->swept[i], now, fx);
 }
 
 void sweep_note(const struct worker *w, struct turn *t)

@@ -1,6 +1,6 @@
 /* Inside of a worker: what its files share.  run.c is the loop; collect.c takes records in, partitions.c takes
- * partitions over, round.c steps, sweep.c judges anew after a change of rules, commit.c commits, show.c tells how it
- * is.  All of this belongs to the worker's
+ * partitions over, round.c makes a round of what there is to do, turn.c steps each partition's part of it, sweep.c
+ * judges anew after a change of rules, commit.c commits, show.c tells how it is.  All of this belongs to the worker's
  * thread, but for what `lock` guards. */
 #ifndef WORKER_H
 #define WORKER_H
@@ -18,6 +18,9 @@ enum item_kind { ITEM_EVENT, ITEM_IGNORED, ITEM_REJECTED, ITEM_MISPLACED };
 enum reject_class { REJECT_DECODE, REJECT_PARTITION, REJECT_RULES, REJECT_SIZE, REJECT_TIMER, N_REJECT_CLASSES };
 struct item {
 	struct item *next;
+	struct item *same; /* the next event of its subject; and its place in the round: */
+	size_t place;
+	int64_t now; /* the partition's time when it is stepped */
 	uint32_t topic;
 	enum item_kind kind;
 	enum reject_class class;
@@ -117,11 +120,7 @@ struct worker {
 	struct partition *partitions; /* by number */
 	size_t n_partitions, cap_partitions;
 
-	/* For the turns of a round, those with events first: so few of them grow large, however many partitions there
-	 * are */
-	struct batch **batches;
-	size_t n_batches;
-
+	struct batch *batch;    /* of the one subject that is stepped */
 	struct arena collected; /* items */
 	size_t n_items;
 	struct arena round, effects; /* of one round */
@@ -183,29 +182,46 @@ bool partitions_ready(struct worker *w);
 void partitions_close(struct worker *w);
 
 /* --- round.c */
+struct turn_subject {
+	const struct watch *watch;
+	struct str name, key; /* key: of the changelog */
+	struct str state;     /* as Redis has it */
+	struct item *items;   /* its events, the first of them; NULL: none */
+	bool recheck;         /* it is judged anew */
+	int64_t due;  /* as the index has it; INT64_MIN: it has nothing up to the round's end; then, as it is to be */
+	bool moved;   /* due is another than the index has */
+	bool changed; /* the state is: */
+	struct str bytes;
+};
+struct sent { /* a message to a unit, or an outcome */
+	int64_t now;
+	size_t place;
+	struct str unit, key, json;
+	const char *topic; /* of a message */
+};
+struct sent_list {
+	struct sent *list;
+	size_t n, cap;
+};
 struct turn { /* one partition's part of a round */
 	struct partition *partition;
-	struct batch *batch; /* lent to it for this round */
-	struct item *items;  /* the first n of them */
-	struct item *after;  /* the one behind them */
+	struct item *items; /* the first n of them */
+	struct item *after; /* the one behind them */
 	size_t n_items, n_rejected, n_misplaced;
 	uint32_t events[MAX_TOPICS], ignored[MAX_TOPICS];
 	struct cache_load load;
-	size_t due_share; /* of other subjects' timers to take */
-	int64_t now;
-	bool hungry;                    /* more timers are due than were taken */
-	struct batch_subject *subjects; /* stepped */
-	struct message *messages;
-	struct str *message_json;
-	size_t n_messages;
-	struct outcome *outcomes;
-	struct str *outcome_json;
-	size_t n_outcomes;
-	struct str *strangers; /* keys whose watch is gone: to be disarmed */
+	size_t due_share;   /* of other subjects' timers to take */
+	int64_t began, now; /* the partition's time before the round's first event, and after its last */
+	bool hungry;        /* more timers are due than were taken */
+	struct turn_subject *subjects;
+	size_t n_subjects;
+	uint32_t *table; /* of subjects by key: place + 1; 0: free */
+	size_t mask;
+	struct sent_list messages, outcomes; /* by time */
+	struct str *strangers;               /* keys whose watch is gone: to be disarmed */
 	size_t n_strangers;
-	struct item *timer_rejects;   /* subjects whose timers make too large a state */
-	struct batch_subject **swept; /* to be judged anew */
-	size_t n_swept;
+	struct item *timer_rejects;     /* subjects whose timers make too large a state */
+	size_t n_swept;                 /* subjects that are judged anew */
 	bool sweep_put_off, sweep_ends; /* the page must wait for more room; it is the last one */
 	bool touched;
 	struct outbox_partition out;
@@ -217,9 +233,15 @@ struct round {
 };
 /* Cuts a batch from what was collected, loads its subjects and steps them.  False: nothing to commit. */
 bool round_step(struct worker *w, struct round *r);
-/* A subject into the turn's batch.  NULL: its state can't be read, and the partition is stopped. */
-struct batch_subject *round_load(struct worker *w, struct turn *t, const struct watch *watch, struct str key,
-				 struct str bytes, int64_t due);
+
+/* --- turn.c */
+/* Makes room for so many more subjects. */
+void turn_room(struct worker *w, struct turn *t, size_t more);
+struct turn_subject *turn_find(const struct turn *t, struct str key); /* NULL: none yet */
+/* One that isn't there yet; borrows name and key for the round. */
+struct turn_subject *turn_add(struct turn *t, const struct watch *watch, struct str name, struct str key);
+/* Steps all subjects.  False: a state can't be read, and the partition is stopped. */
+bool turn_step(struct worker *w, struct turn *t);
 
 /* --- sweep.c */
 bool sweep_complete(const struct worker *w, const struct partition *p);
@@ -230,8 +252,7 @@ int sweep_wait(struct worker *w, int wait_ms);                 /* how long to wa
 int64_t sweep_allowance(struct worker *w);                     /* subjects, in one round */
 /* Asks for a page of subjects, where there is room, which it takes. */
 void sweep_ask(struct worker *w, struct turn *t, size_t n_turns, int64_t *room);
-bool sweep_load(struct worker *w, struct turn *t); /* what of the page is to be judged, into the turn's batch */
-void sweep_step(struct worker *w, struct turn *t, struct effects *fx);
+void sweep_list(struct worker *w, struct turn *t); /* what of the page is to be judged, into the turn's subjects */
 void sweep_note(const struct worker *w, struct turn *t);  /* in the new partition record */
 void sweep_moved(struct worker *w, const struct turn *t); /* after the commit, or where there was nothing to commit */
 

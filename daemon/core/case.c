@@ -261,10 +261,15 @@ static bool any_moved(struct engine *e, const struct casefile *c)
 	return false;
 }
 
+static bool is_answering(const struct engine *e, const struct casefile *c)
+{
+	return (uint32_t)(c - e->s->cases) + 1 == e->answering;
+}
+
 /* Is an answered alert still in the case, or does this step's event answer it? */
 static bool any_answered(const struct engine *e, const struct casefile *c)
 {
-	bool now = (uint32_t)(c - e->s->cases) + 1 == e->answering;
+	bool now = is_answering(e, c);
 	for (uint32_t i = 0; i < c->n_alerts; i++)
 		if (c->alerts[i].in && c->alerts[i].answered && (now || !c->alerts[i].left))
 			return true;
@@ -339,6 +344,10 @@ static void update_case(struct engine *e, struct casefile *c)
 		end_case(e, c);
 		reopen_case(e, c);
 		return;
+	}
+	if (is_answering(e, c)) { /* an answer whose `until` has passed already lets its alert speak again at once */
+		e->answering = 0;
+		follow_alerts(e, c);
 	}
 	settle_due(e, c);
 	tell_news(e, c);

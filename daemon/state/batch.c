@@ -93,7 +93,7 @@ static void widen(struct batch *b)
 	if (b->n * 2 < b->size)
 		return;
 	free(b->table);
-	b->size = b->size ? b->size * 2 : 1024;
+	b->size = b->size ? b->size * 2 : 16;
 	b->table = calloc(b->size, sizeof *b->table);
 	if (!b->table)
 		abort();
@@ -122,7 +122,7 @@ static void push_due(struct batch *b, struct batch_subject *s)
 	if (s->subject.due >= DUE_PASSED)
 		return;
 	if (b->n_heap == b->cap_heap) {
-		b->cap_heap = b->cap_heap ? b->cap_heap * 2 : 1024;
+		b->cap_heap = b->cap_heap ? b->cap_heap * 2 : 16;
 		b->heap = realloc(b->heap, b->cap_heap * sizeof *b->heap);
 		if (!b->heap)
 			abort();

@@ -197,10 +197,10 @@ class Subject:
             for key, entry in list(case.entries.items()):
                 alert = entry.alert
                 if not alert.active() or alert.number != entry.number or alert not in here:
-                    moved |= alert.active() and alert not in here
                     case.entries.pop(key)
                     if key in case.told:                            # else it came and went untold
                         case.left[key] = entry
+                        moved |= alert.active() and alert.number == entry.number and alert not in here
                     if alert.active() and alert in here:            # one ended and the next opened in this step: news
                         case.news.add(key)
         fresh = [a for a in here if a.key not in answers and not (case and a.key in case.entries)]
