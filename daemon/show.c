@@ -146,7 +146,11 @@ void worker_show(struct worker *w, bool at_once)
 	}
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		struct partition *p = &w->partitions[i];
-		if (!p->assigned || p->state != PARTITION_RUNNING)
+		if (!p->assigned)
+			continue;
+		if (gauges) /* also anew: another worker of this process may have hidden it since, when it lost it to us */
+			metrics_set(w->metrics, p->gauge, p->state);
+		if (p->state != PARTITION_RUNNING)
 			continue;
 		measure_lag(w, p, now);
 		if (gauges)

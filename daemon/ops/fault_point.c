@@ -59,7 +59,7 @@ static void *strike(void *unused)
 	struct timespec t = {armed.delay / 1000000, armed.delay % 1000000 * 1000};
 	(void)unused;
 	nanosleep(&t, NULL);
-	kill(getpid(), armed.signal);
+	raise(armed.signal); /* not kill: SIGSTOP would reach this thread last, when it is further */
 	return NULL;
 }
 

@@ -2,8 +2,8 @@
 
 NUMBER = 1
 NAME = "daemon-killed"
-POINTS = ("in-transaction", "before-commit", "during-commit", "after-commit", "in-takeover")
-KINDS = ("at-random", *POINTS, "in-replay")
+KINDS = ("kill-at-random", "kill-in-transaction", "kill-before-commit", "kill-during-commit", "kill-after-commit",
+         "kill-in-takeover", "kill-in-replay")
 
 
 def run(world):
@@ -17,7 +17,8 @@ def run(world):
             victim = world.other(victim)
         if victim.running():  # the first fault of each: later ones come after a start that leads to them
             kill_at_random(world, victim)
-        {"at-random": at_random, "in-replay": in_replay}.get(kind, at_point)(world, victim, kind)
+        point = kind.removeprefix("kill-")
+        {"at-random": at_random, "in-replay": in_replay}.get(point, at_point)(world, victim, point)
         world.happened(kind)
         if i + 1 in (len(faults) // 2, len(faults)):
             world.start(victim)
@@ -26,8 +27,7 @@ def run(world):
 
 
 def kill_at_random(world, victim):
-    world.wait_lag()
-    world.pause()
+    world.busy()
     world.kill(victim)
 
 
@@ -38,6 +38,7 @@ def at_random(world, victim, _):
 
 def at_point(world, victim, point):
     world.start(victim, fault_at(world, point))
+    world.busy(0)
     world.wait_killed(victim)
 
 

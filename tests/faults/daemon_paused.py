@@ -1,35 +1,54 @@
 """Fault 2: SIGSTOP, for longer than the group waits."""
 
+import re
 import signal
 
+from cases import expect
 from world import PARTITIONS
 
 NUMBER = 2
 NAME = "daemon-paused"
-POINTS = ("in-transaction", "before-commit", "after-commit")
-KINDS = ("at-random", *POINTS)
+KINDS = ("pause-at-random", "pause-in-transaction", "pause-before-commit", "pause-after-commit")
+REFUSED = {  # as the daemon tells it
+    "refused by Kafka": re.compile("the producer is replaced .* fenced|a transaction was aborted .* Unknown member"),
+    "refused by Redis": re.compile("Redis didn't take|Redis is at changelog offset|another worker wrote to Redis")}
+MUST_BE = {"in-transaction": "refused by Kafka", "before-commit": "refused by Kafka", "after-commit": "refused by Redis"}
 
 
 def run(world):
     """SIGSTOP of a daemon until its partitions have moved to the other, at a random moment, in the middle of a
-    transaction, before it commits, and between commit and the write to Redis; then SIGCONT."""
+    transaction, before it commits, and between commit and the write to Redis; then SIGCONT.  What it goes on with is
+    refused by Kafka (fenced, or no member any more) and by Redis's watermark."""
     faults = world.draw(KINDS)
     world.begin(len(faults))
     for kind in faults:
-        sleeper = world.random.choice((world.one, world.two))
-        if kind == "at-random":
-            world.wait_lag()
-            world.pause()
-            sleeper.signal(signal.SIGSTOP)
-        else:
-            world.stop(sleeper)
-            world.start(sleeper, f"{kind}:{world.random.randint(1, 30)}=stop")
-        world.wait("SIGSTOP", lambda: world.stopped(sleeper))
+        sleeper, point = world.random.choice((world.one, world.two)), kind.removeprefix("pause-")
+        pause(world, sleeper, point)
         world.wait("partitions to move", lambda: world.running_partitions(world.other(sleeper)) == PARTITIONS)
         before = len(sleeper.log())
         sleeper.signal(signal.SIGCONT)
-        world.wait("partitions to come back", lambda: world.running_partitions(sleeper) == PARTITIONS // 2)
-        print(kind, sleeper.name, sleeper.log()[before:])
+        world.wait("partitions to come back", lambda: all(world.running_partitions(d) == PARTITIONS // 2
+                                                          for d in (world.one, world.two)))
+        look(world, sleeper.log()[before:], MUST_BE.get(point))
         world.happened(kind)
     world.settle()
     world.verify()
+
+
+def pause(world, sleeper, point):
+    if point == "at-random":
+        world.busy()
+        sleeper.signal(signal.SIGSTOP)
+    else:
+        world.stop(sleeper)
+        world.start(sleeper, f"{point}:{world.random.randint(1, 30)}=stop")
+        world.busy(0)
+    world.wait("SIGSTOP", lambda: world.stopped(sleeper))
+
+
+def look(world, log, must_be):
+    for what, pattern in REFUSED.items():
+        if pattern.search(log):
+            world.saw(what)
+        else:
+            expect(what != must_be, f"nothing was {what}:\n{log}")

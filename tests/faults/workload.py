@@ -42,7 +42,7 @@ def key_of(line):
 
 def event(kind, id_, subject, time, data):
     return json.dumps({"specversion": "1.0", "id": id_, "source": "/faults", "type": kind, "subject": subject,
-                       "time": time, "data": data}, ensure_ascii=False).encode() + b"\n"
+                       "time": time, "data": data}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 class Expected:

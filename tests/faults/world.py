@@ -16,6 +16,7 @@ import collections
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -36,10 +37,11 @@ SETTINGS = {"BATCH_EVENTS": BATCH, "LOG_LEVEL": "info"}
 
 
 class Feeder(threading.Thread):
-    """Publishes the workload: of n faults each gets an equal share, sent while it happens, and at the end the rest.  A
-    phase begins when all before it is committed."""
+    """Publishes the workload: of n faults each gets an equal share, the first of it in one burst, and at the end comes
+    the rest.  A phase begins when all before it is committed."""
     TURN = 0.1  # s
-    TRICKLE = 20  # events in a turn: there is always something to do
+    TRICKLE = 2  # events in a turn, when a share is used up: there is always something to do
+    BURST = 3000  # events
 
     def __init__(self, stage, work, faults):
         super().__init__(daemon=True)
@@ -47,9 +49,10 @@ class Feeder(threading.Thread):
         self.topics = {"events": stage.events, "feedback": stage.settings["TOPICS_FEEDBACK"]}
         self.sent, self.delivered, self.of_topic = 0, 0, collections.Counter()
         self.done, self.began, self.hurried = 0, None, False
-        self.error, self.stopped = None, False
+        self.error, self.stopped, self.awake, self.burst = None, False, threading.Event(), False
         self.process = subprocess.Popen([stage.programs.peek, stage.config, "feed"], env=stage.environment,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_parent,
+                                        stderr=open(os.path.join(stage.folder, "feeder.log"), "wb"))
         self.reader = threading.Thread(target=self.read, daemon=True)
 
     def start(self):
@@ -72,14 +75,15 @@ class Feeder(threading.Thread):
     def feed(self, kind, lines):
         at = 0
         while at < len(lines) and not self.stopped:
-            n = max(1, min(self.portion(), len(lines) - at))
+            n = min(max(self.portion(), self.TRICKLE), len(lines) - at)
             topic = self.topics[kind].encode()
             self.process.stdin.write(b"".join(b"%s\t%s\t%s\n" % (topic, workload.key_of(line), line.rstrip(b"\n"))
                                               for line in lines[at:at + n]))
             self.process.stdin.flush()
             at, self.sent, self.of_topic[kind] = at + n, self.sent + n, self.of_topic[kind] + n
             if not self.hurried:
-                time.sleep(self.TURN)
+                self.awake.wait(self.TURN)
+                self.awake.clear()
 
     def portion(self):
         """How many events to send now: what is left of the present fault's share, spread over the time that a fault
@@ -87,8 +91,11 @@ class Feeder(threading.Thread):
         if self.hurried:
             return 2000
         share = self.work.events * (self.done + 1) / (self.faults + 1) - self.sent
+        if self.burst:
+            self.burst = False
+            return int(min(self.BURST, share / 2))
         seconds = (time.monotonic() - self.began) / self.done if self.done else 5
-        return int(max(self.TRICKLE, share * self.TURN / max(seconds, 1)))
+        return int(share * self.TURN / max(seconds, 1))
 
     def committed(self):
         """By topic; None while Kafka doesn't answer."""
@@ -98,19 +105,20 @@ class Feeder(threading.Thread):
             return None
         return {kind: got.get(topic, 0) for kind, topic in self.topics.items()}
 
-    def lag(self):
-        """Events that are sent and not committed; None: Kafka doesn't answer."""
-        committed = self.committed()
-        return None if committed is None else self.sent - sum(committed.values())
-
     def wait_committed(self):
         while not self.stopped and self.committed() != {kind: self.of_topic[kind] for kind in self.topics}:
             expect(self.process.poll() is None, "the feeding ended early")
             time.sleep(0.2)
 
+    def hit(self):
+        """A burst comes now."""
+        self.burst = True
+        self.awake.set()
+
     def finish(self):
         """What is left comes at once; call join then."""
         self.hurried = True
+        self.awake.set()
 
     def stop(self):
         self.stopped = self.hurried = True
@@ -124,7 +132,7 @@ class World:
         self.chosen = kinds  # by --only; None: all
         self.stack = contextlib.ExitStack()
         self.kafka = self.redis = self.stage = self.work = self.feeder = self.one = self.two = None
-        self.faults, self.figures = collections.Counter(), {}
+        self.faults, self.seen, self.figures = collections.Counter(), collections.Counter(), {}
         self.began = time.monotonic()
 
     # --- what a number does
@@ -182,6 +190,10 @@ class World:
             expect(time.monotonic() < end, f"no {what} within {seconds} s\n" + self.logs())
             time.sleep(0.05)
 
+    def saw(self, what):
+        """Something that a fault was to lead to, for the report."""
+        self.seen[what] += 1
+
     # --- daemons
 
     def other(self, daemon):
@@ -218,12 +230,9 @@ class World:
     def running_partitions(daemon):
         return sum(key.startswith("shouwang_partition_state{") and value == 2 for key, value in daemon.metrics().items())
 
-    def wait_lag(self, n=BATCH):
-        """Until there is something to do for daemons, so that a fault comes in the middle of it."""
-        self.wait(f"lag of {n}", lambda: self.feeder.sent == self.work.events or (self.feeder.lag() or 0) >= n)
-
-    def pause(self, most=1.0):
-        """A random moment."""
+    def busy(self, most=1.0):
+        """A random moment, with events coming in, so that a fault finds the daemons at work."""
+        self.feeder.hit()
         time.sleep(self.random.uniform(0, most))
 
     def settle(self):
@@ -242,10 +251,27 @@ class World:
         verdict = verify.Verdict(self.work.expected, verify.Found.of(self.stage))
         self.figures = verdict.figures
         self.say("faults: " + ", ".join(f"{kind} {n}" for kind, n in sorted(self.faults.items())))
+        if self.seen:
+            self.say("seen: " + ", ".join(f"{what} {n}" for what, n in sorted(self.seen.items())))
         self.say(f"events: {self.work.events}, in {time.monotonic() - self.began:.0f} s")
         for line in verdict.lines():
             self.say(line)
+        if verdict.faults:
+            self.keep(verdict)
         verdict.must_be_right(self.logs())
+
+    def keep(self, verdict):
+        """What was wrong, each topic's records and the logs, for whoever looks for the cause."""
+        folder = os.path.join(self.programs.build, "faults", f"failed-{time.strftime('%m%d-%H%M%S')}-{os.getpid()}")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "faults"), "w", encoding="utf-8") as out:
+            out.writelines(fault + "\n" for fault in verdict.faults)
+        for topic in self.stage.all_topics():
+            with open(os.path.join(folder, topic), "w", encoding="utf-8") as out:
+                out.write(self.stage.peek("read", topic))
+        for daemon in self.stage.daemons:
+            shutil.copy(daemon.log_path, folder)
+        self.say(f"kept in {folder}")
 
     # --- the rest
 
@@ -257,7 +283,7 @@ class World:
         print("  " + line, flush=True)
 
     def report(self):
-        return {"kinds": dict(self.faults), "events": self.work.events if self.work else 0, **self.figures,
+        return {"kinds": dict(self.faults), "seen": dict(self.seen), "events": self.work.events if self.work else 0, **self.figures,
                 "seconds": round(time.monotonic() - self.began, 1)}
 
     def close(self):
