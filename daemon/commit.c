@@ -3,6 +3,7 @@
 #include "ops/log.h"
 #include "worker.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -276,13 +277,20 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 
 /* --- when it fails */
 
-static void name_holder(struct worker *w)
+static void name_holder(struct worker *w, char *out, size_t size)
 {
-	struct str holder = cache_holder(w->cache, outbox_transactional_id(w->outbox), &w->round);
-	log_error("the transactional id %s is used by another process too, which last was: %.*s.  Give each daemon its "
-		  "own `node`",
-		  outbox_transactional_id(w->outbox), holder.len ? (int)holder.len : 9,
-		  holder.len ? holder.s : "not known");
+	const char *id = outbox_transactional_id(w->outbox);
+	struct str holder = cache_holder(w->cache, id, &w->round);
+	if (holder.len == 0 || str_equal(holder, str_of(w->holder)))
+		snprintf(out, size,
+			 "the transactional id %s is used by another process too, which doesn't note itself in this "
+			 "Redis.  Give each daemon its own `node`, each instance its own name",
+			 id);
+	else
+		snprintf(out, size,
+			 "the transactional id %s is used by another process too, which last was: %.*s.  Give each "
+			 "daemon its own `node`",
+			 id, (int)holder.len, holder.s);
 }
 
 /* Nothing was done: the items are still there for another round.  An answer that stays the same (a record that the
@@ -297,18 +305,24 @@ static void again(struct worker *w, const char *why)
 	worker_pause(w, false, why);
 }
 
+/* Once the id is taken from us it is taken back at once: its holder may have ended.  In a row, that is a war. */
 static void replace(struct worker *w, const char *why)
 {
-	meter_add(w->meter, w->series.kafka_errors, 1);
+	char war[SENTENCE_MAX];
 	unsigned fenced = outbox_fenced(w->outbox);
-	if (fenced)
-		meter_add(w->meter, w->series.fenced, 1);
-	if (fenced > 1)
-		name_holder(w);
+	meter_add(w->meter, w->series.kafka_errors, 1);
 	partitions_forget(w);
-	log_warn("the producer is replaced and all partitions are taken over anew: %s", why);
-	if (fenced > 1 || !fenced)
-		worker_pause(w, fenced == 0, why);
+	log_every(60, LOG_LEVEL_WARNING, "the producer is replaced and all partitions are taken over anew: %s", why);
+	if (!fenced) {
+		worker_pause(w, false, why);
+		return;
+	}
+	meter_add(w->meter, w->series.fenced, 1);
+	if (fenced == 1)
+		return;
+	name_holder(w, war, sizeof war);
+	log_every(60, LOG_LEVEL_ERROR, "%s", war);
+	worker_pause(w, false, war);
 }
 
 void round_commit(struct worker *w, struct round *r)
