@@ -36,12 +36,22 @@ static void write_stray(struct worker *w, const struct message *m, const char *t
 		      reason);
 }
 
+/* One that must be there was so when it was looked for last: to find out that it has gone, what is sent to it must
+ * fail. */
+static bool must_be_there(const struct worker *w, struct str topic)
+{
+	for (size_t i = UNIT_OUTPUTS; i < w->n_outputs; i++)
+		if (str_equal(topic, str_of(w->outputs[i])))
+			return true;
+	return false;
+}
+
 static void write_messages(struct worker *w, struct turn *t)
 {
 	size_t i = 0;
 	for (const struct message *m = t->messages; m; m = m->next, i++) {
 		const char *topic = arena_text(&w->round, m->topic.s, m->topic.len);
-		if (outbox_has_topic(w->outbox, topic))
+		if (must_be_there(w, m->topic) || outbox_has_topic(w->outbox, topic))
 			outbox_message(w->outbox, topic, m->subject, t->message_json[i]);
 		else
 			write_stray(w, m, topic, t->message_json[i]);
@@ -138,6 +148,7 @@ static struct cache_store store_of(struct worker *w, struct turn *t)
 				  .from = t->partition->watermark,
 				  .to = t->out.next,
 				  .record = {b->data, (uint32_t)b->len},
+				  .record_at = t->out.first,
 				  .changes = ARENA_ARRAY(&w->round, struct cache_change, most)};
 	for (const struct batch_subject *s = t->subjects; s; s = s->next)
 		if (s->subject.changed || batch_moved(s))
@@ -293,16 +304,15 @@ static void name_holder(struct worker *w, char *out, size_t size)
 			 id, (int)holder.len, holder.s);
 }
 
-/* Nothing was done: the items are still there for another round.  An answer that stays the same (a record that the
- * broker won't take, a right that is missing) is looked into again, with time between. */
+/* Nothing was done: the items are still there for another round.  Is a topic gone, or takes less?  An answer that stays
+ * the same (a right that is missing) is looked into again with time between. */
 static void again(struct worker *w, const char *why)
 {
 	meter_add(w->meter, w->series.aborts, 1);
 	log_every(60, LOG_LEVEL_WARNING, "a transaction was aborted and is made again: %s", why);
-	if (++w->again <= AGAIN_AT_ONCE)
-		return;
 	w->checked = false;
-	worker_pause(w, false, why);
+	if (++w->again > AGAIN_AT_ONCE)
+		worker_pause(w, false, why);
 }
 
 /* Once the id is taken from us it is taken back at once: its holder may have ended.  In a row, that is a war. */
@@ -314,6 +324,7 @@ static void replace(struct worker *w, const char *why)
 	partitions_forget(w);
 	log_every(60, LOG_LEVEL_WARNING, "the producer is replaced and all partitions are taken over anew: %s", why);
 	if (!fenced) {
+		w->checked = false;
 		worker_pause(w, false, why);
 		return;
 	}

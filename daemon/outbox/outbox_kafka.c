@@ -39,6 +39,7 @@ struct outbox {
 	struct handle *handles;
 	size_t n_handles, cap_handles;
 	size_t unreported; /* records sent without a delivery report yet */
+	bool lost;         /* the changelog has lost records that were there */
 	bool failed;       /* a record of this transaction; what: */
 	struct err failure;
 	unsigned fenced; /* in a row; the newest at: */
@@ -264,12 +265,15 @@ static void take_report(struct outbox *o, const rd_kafka_message_t *m)
 		fail(o, "a record of %zu bytes to %s [%" PRId32 "]: %s%s", m->len + m->key_len,
 		     rd_kafka_topic_name(m->rkt), m->partition, rd_kafka_err2str(m->err), kafka_remedy(m->err));
 	} else if (p && m->offset >= 0 && m->offset < p->from) {
+		o->lost = true;
 		fail(o,
 		     "a record to %s [%" PRId32 "] was put at offset %" PRId64 ", but Redis reflects it up to %" PRId64
 		     ": the topic was cut or made anew",
 		     rd_kafka_topic_name(m->rkt), m->partition, m->offset, p->from);
 	} else if (p && m->offset >= 0) {
 		p->unreported--;
+		if (!p->next || m->offset < p->first)
+			p->first = m->offset;
 		if (m->offset + 1 > p->next)
 			p->next = m->offset + 1;
 	}
@@ -326,7 +330,7 @@ static enum outbox_answer replace(struct outbox *o, struct err *why)
 
 bool outbox_begin(struct outbox *o, struct err *why)
 {
-	o->failed = false;
+	o->failed = o->lost = false;
 	o->failure.text[0] = '\0';
 	rd_kafka_error_t *e = rd_kafka_begin_transaction(o->rk);
 	if (!e) {
@@ -518,7 +522,8 @@ static bool transaction_error(struct outbox *o, rd_kafka_resp_err_t *code, struc
 	return told;
 }
 
-/* Before the commit is asked for, an abort is safe. */
+/* Before the commit is asked for, an abort is safe.  (Where the changelog has lost records, a takeover must look into
+ * it before anything is written again.) */
 static enum outbox_answer give_up(struct outbox *o, rd_kafka_error_t *e, struct err *why)
 {
 	struct err told = {""};
@@ -537,7 +542,7 @@ static enum outbox_answer give_up(struct outbox *o, rd_kafka_error_t *e, struct 
 		*lasted = '\0';
 	err_set(why, "%s%s", told.text, e || code ? kafka_remedy(code) : "");
 	rd_kafka_error_destroy(e);
-	return fatal || is_fenced(o->rk) ? replace(o, why) : abort_transaction(o, why);
+	return fatal || o->lost || is_fenced(o->rk) ? replace(o, why) : abort_transaction(o, why);
 }
 
 static enum outbox_answer finish(struct outbox *o, struct err *why)

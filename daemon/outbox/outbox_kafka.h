@@ -27,7 +27,7 @@ enum { REJECT_BYTES = 64 * 1024 };
 struct outbox_partition {
 	int32_t partition;
 	int64_t from;        /* where its records must not come before: else the changelog was cut or made anew */
-	int64_t next;        /* after OUTBOX_OK: the offset behind its last record */
+	int64_t first, next; /* after OUTBOX_OK: the offset of its first record, and that behind its last */
 	uint32_t unreported; /* private: records without a delivery report, or whose report lacked the offset */
 };
 struct outbox_offset {

@@ -160,6 +160,11 @@ enum changelog_news changelog_poll(struct changelog *c, int timeout_ms, struct c
 	}
 }
 
+struct rd_kafka_s *changelog_client(struct changelog *c)
+{
+	return c->rk;
+}
+
 static int64_t ask_offset(struct changelog *c, int32_t partition, int64_t time)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);

@@ -36,6 +36,8 @@ struct changelog_item {
 	struct str key, value;
 };
 enum changelog_news changelog_poll(struct changelog *c, int timeout_ms, struct changelog_item *out, struct err *why);
+struct rd_kafka_s;
+struct rd_kafka_s *changelog_client(struct changelog *c); /* named for the group, for other questions */
 /* Where a partition begins and ends (the last stable offset), asked anew. */
 bool changelog_range(struct changelog *c, int32_t partition, int64_t *first, int64_t *end);
 /* The high watermark as of the last fetch; right only after the first record or end since changelog_read. */

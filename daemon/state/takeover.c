@@ -24,7 +24,11 @@ struct takeover_replay {
 	struct cache_change *changes;
 	uint32_t n, cap;
 	size_t bytes;
-	struct str record;                           /* the newest partition record among them */
+	struct str record; /* the newest partition record among them, at: */
+	int64_t record_at;
+	int64_t from; /* offsets before it are in Redis: only the record that is there is read again, and so is found:
+		       */
+	bool found;
 	bool known;                                  /* part.record is set */
 	int64_t start, next, target;                 /* target -1: not known yet */
 	int64_t moved;                               /* ms, monotonic */
@@ -137,7 +141,11 @@ static bool ask_cache(const struct takeover *t, struct takeover_part *p, struct 
 	}
 	check_identity(t, p, &head);
 	p->watermark = head.watermark;
-	p->private->start = p->private->next = head.watermark;
+	struct takeover_replay *r = p->private;
+	r->start = r->next = r->from = head.watermark;
+	r->found = head.record_at < 0; /* none is to be found */
+	if (!r->found)
+		r->start = head.record_at;
 	return true;
 }
 
@@ -190,6 +198,7 @@ static bool write_chunk(const struct takeover *t, struct takeover_part *p, struc
 				    .from = p->watermark,
 				    .to = r->next,
 				    .record = r->record,
+				    .record_at = r->record_at,
 				    .changes = r->changes,
 				    .n_changes = r->n};
 	if (cache_store(t->cache, &store, 1, &r->arena, why) != CACHE_OK)
@@ -224,10 +233,42 @@ static void take_state(struct takeover_part *p, const struct changelog_item *ite
 
 static void take_item(const struct takeover *t, struct takeover_part *p, const struct changelog_item *item)
 {
-	if (!str_equal(item->key, STR(PARTITION_RECORD_KEY)))
+	struct takeover_replay *r = p->private;
+	bool is_record = str_equal(item->key, STR(PARTITION_RECORD_KEY));
+	if (is_record && !take_record(t, p, item->value))
+		return;
+	r->found |= is_record;
+	if (item->offset < r->from)
+		return;
+	if (!is_record) {
 		take_state(p, item);
-	else if (take_record(t, p, item->value))
-		p->private->record = arena_str(&p->private->arena, item->value);
+		return;
+	}
+	r->record = arena_str(&r->arena, item->value);
+	r->record_at = item->offset;
+}
+
+static void settle_shortened(const struct takeover *t, struct takeover_part *p, int64_t end)
+{
+	settle_apart(t, p,
+		     "Redis reflects %s up to offset %" PRId64 ", but it ends at %" PRId64
+		     ": it was shortened or made anew",
+		     t->settings->topics.state, p->private->from, end);
+}
+
+/* Redis was filled from a changelog that was as long, and held its record: the newest is never compacted away. */
+static void complete(const struct takeover *t, struct takeover_part *p)
+{
+	const struct takeover_replay *r = p->private;
+	if (r->from > r->target)
+		settle_shortened(t, p, r->target);
+	else if (r->found)
+		p->end = TAKEOVER_DONE;
+	else
+		settle_apart(t, p,
+			     "Redis reflects %s up to offset %" PRId64 " and holds its record from offset %" PRId64
+			     ", which isn't there: it was made anew",
+			     t->settings->topics.state, r->from, r->start);
 }
 
 /* The target is the high watermark as first seen; a record below it that isn't committed yet keeps the last stable
@@ -241,11 +282,11 @@ static bool advance(const struct takeover *t, struct takeover_part *p, int64_t n
 		r->target = changelog_high(t->changelog, p->partition);
 	p->replay = r->target - r->start;
 	p->replayed = next - r->start;
-	bool complete = r->target >= 0 && next >= r->target;
-	if ((complete || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
+	bool all = r->target >= 0 && next >= r->target;
+	if ((all || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
 		return false;
-	if (complete && p->end == TAKEOVER_UNDECIDED)
-		p->end = TAKEOVER_DONE;
+	if (all && p->end == TAKEOVER_UNDECIDED)
+		complete(t, p);
 	return true;
 }
 
@@ -257,7 +298,7 @@ static struct takeover_part *find(struct takeover_part *parts, size_t n, int32_t
 	return NULL;
 }
 
-/* Redis's watermark isn't among the changelog's offsets. */
+/* Where the replay begins isn't among the changelog's offsets. */
 static void settle_broken(const struct takeover *t, struct takeover_part *p)
 {
 	int64_t first = -1, end = -1;
@@ -265,16 +306,13 @@ static void settle_broken(const struct takeover *t, struct takeover_part *p)
 	if (!changelog_range(t->changelog, p->partition, &first, &end))
 		settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": %s doesn't tell where it begins and ends",
 		       p->partition, topic);
-	else if (p->watermark > end)
-		settle_apart(t, p,
-			     "Redis reflects %s up to offset %" PRId64 ", but it ends at %" PRId64
-			     ": it was shortened or made anew",
-			     topic, p->watermark, end);
+	else if (p->private->start > end)
+		settle_shortened(t, p, end);
 	else
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": %s is to be read from offset %" PRId64 ", but begins at %" PRId64
 		       ": states were deleted from it, which compaction alone never does.  Restore it",
-		       p->partition, topic, p->watermark, first);
+		       p->partition, topic, p->private->start, first);
 }
 
 static bool replay_some(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
@@ -366,7 +404,7 @@ static enum takeover_answer read_changelog(const struct takeover *t, struct take
 	for (size_t i = 0; i < n; i++) {
 		parts[i].private->moved = clock_monotonic();
 		if (parts[i].end == TAKEOVER_UNDECIDED)
-			starts[reading++] = (struct changelog_start){parts[i].partition, parts[i].watermark};
+			starts[reading++] = (struct changelog_start){parts[i].partition, parts[i].private->start};
 	}
 	enum takeover_answer answer = TAKEOVER_AWAY;
 	if (reading == 0)
