@@ -16,7 +16,8 @@ struct inbox {
 	size_t n_topics;
 	rd_kafka_topic_partition_list_t *assigned; /* by the group; NULL: none yet */
 	rd_kafka_consumer_group_metadata_t *metadata;
-	bool rebalanced; /* since the last poll told so */
+	bool rebalanced;    /* since the last poll told so */
+	char kept_out[256]; /* of the group: why */
 };
 
 /* Librdkafka 2.0.2's consumer stalls when its queue is full, so the queue is wide (design.md section 11). */
@@ -59,6 +60,7 @@ static void take_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_to
 		rd_kafka_assign(rk, NULL);
 		return;
 	}
+	in->kept_out[0] = '\0';
 	in->assigned = rd_kafka_topic_partition_list_copy(list);
 	in->metadata = rd_kafka_consumer_group_metadata(rk);
 	rd_kafka_topic_partition_list_t *nothing = rd_kafka_topic_partition_list_new(0);
@@ -179,10 +181,17 @@ static enum inbox_news take_failure(struct inbox *in, const rd_kafka_message_t *
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		return INBOX_END;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-		snprintf(out->place.why, sizeof out->place.why,
-			 "offset %" PRId64 " of it isn't there: retention removed input that was not yet read",
-			 m->offset);
+		snprintf(out->place.why, sizeof out->place.why, "offset %" PRId64 " isn't there any more", m->offset);
 		return INBOX_BROKEN;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		err_set(why, "topic %s: this user may not read it (%s)%s", m->rkt ? rd_kafka_topic_name(m->rkt) : "?",
+			rd_kafka_message_errstr(m), kafka_remedy(m->err));
+		return INBOX_REFUSED;
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+		snprintf(in->kept_out, sizeof in->kept_out, "this user may not join it (%s)%s",
+			 rd_kafka_message_errstr(m), kafka_remedy(m->err));
+		err_set(why, "the group %s: %s", in->settings->instance, in->kept_out);
+		return INBOX_TROUBLE;
 	case RD_KAFKA_RESP_ERR__FATAL:
 		rd_kafka_fatal_error(in->rk, text, sizeof text);
 		err_set(why, "the consumer: %s", text);
@@ -241,6 +250,11 @@ int32_t inbox_last_partition(const struct inbox *in)
 bool inbox_joined(const struct inbox *in)
 {
 	return in->assigned != NULL;
+}
+
+const char *inbox_kept_out(const struct inbox *in)
+{
+	return in->kept_out;
 }
 
 const struct rd_kafka_consumer_group_metadata_s *inbox_metadata(const struct inbox *in)
@@ -303,18 +317,28 @@ bool inbox_committed(struct inbox *in, struct inbox_place *list, size_t n, int t
 	return ok;
 }
 
-/* As a time, "beginning" asks for the earliest offset. */
-bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+/* As times, "beginning" and "end" ask for the earliest offset and the last one. */
+static bool ask_offsets(struct inbox *in, struct inbox_place *list, size_t n, int64_t time, int timeout_ms,
+			const char *doing, struct err *why)
 {
-	static const char doing[] = "asking for the earliest offsets";
 	rd_kafka_topic_partition_list_t *l = list_of(in, list, n);
 	for (size_t i = 0; i < n; i++)
-		l->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+		l->elems[i].offset = time;
 	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(in->rk, l, timeout_ms);
 	bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ? take_offsets(list, n, l, doing, why)
 						     : err_set(why, "%s: %s", doing, rd_kafka_err2str(code));
 	rd_kafka_topic_partition_list_destroy(l);
 	return ok;
+}
+
+bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+{
+	return ask_offsets(in, list, n, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, "asking for the earliest offsets", why);
+}
+
+bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+{
+	return ask_offsets(in, list, n, RD_KAFKA_OFFSET_END, timeout_ms, "asking where the topics end", why);
 }
 
 bool inbox_away(struct inbox *in, const char **what)

@@ -34,6 +34,8 @@ enum inbox_news {
 	INBOX_REBALANCED, /* the assignment is another, and nothing is read until inbox_read is called */
 	INBOX_BROKEN,     /* out->place.why: this partition can't be read any further */
 	INBOX_TROUBLE,    /* why: something that passes, or a topic that is missing */
+	INBOX_REFUSED,    /* why: this user may not read a topic.  Librdkafka says so only once, so that only another
+			     client    will tell when it still may not */
 	INBOX_FATAL       /* why: this client is of no more use */
 };
 struct inbox_item {
@@ -48,6 +50,8 @@ bool inbox_has(const struct inbox *in, uint32_t topic, int32_t partition);
 int32_t inbox_last_partition(const struct inbox *in);
 /* Has the group answered since we joined?  (An assignment may be empty.) */
 bool inbox_joined(const struct inbox *in);
+/* Why the group doesn't let us join; "": it says nothing of that. */
+const char *inbox_kept_out(const struct inbox *in);
 /* The group metadata taken when the assignment came; NULL: none. */
 struct rd_kafka_consumer_group_metadata_s;
 const struct rd_kafka_consumer_group_metadata_s *inbox_metadata(const struct inbox *in);
@@ -62,6 +66,8 @@ int64_t inbox_high(const struct inbox *in, uint32_t topic, int32_t partition);
 bool inbox_committed(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
 /* The earliest offsets that are there, into offset. */
 bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
+/* Where they end (the last stable offset), into offset. */
+bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
 
 /* All brokers down, as librdkafka sees it; asks one when it was so before.  what: its newest error. */
 bool inbox_away(struct inbox *in, const char **what);

@@ -1,8 +1,34 @@
 /* Makes librdkafka clients that log as we do and tell when all brokers are away. */
 #include "kafka_client.h"
 #include "../daemon/ops/log.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+static pthread_mutex_t refused_lock = PTHREAD_MUTEX_INITIALIZER; /* librdkafka's thread writes it */
+
+static void take_refusal(struct kafka_trouble *t, const char *text)
+{
+	static const char mark[] = "Failed to add partition \"";
+	const char *at = strstr(text, mark);
+	if (!t || !at || strstr(text, rd_kafka_err2str(RD_KAFKA_RESP_ERR_OPERATION_NOT_ATTEMPTED)))
+		return;
+	at += strlen(mark);
+	const char *end = strchr(at, '"');
+	pthread_mutex_lock(&refused_lock);
+	if (end)
+		snprintf(t->refused, sizeof t->refused, "%.*s", (int)(end - at), at);
+	pthread_mutex_unlock(&refused_lock);
+}
+
+bool kafka_refused(struct kafka_trouble *t, char *out, size_t size)
+{
+	pthread_mutex_lock(&refused_lock);
+	snprintf(out, size, "%s", t->refused);
+	t->refused[0] = '\0';
+	pthread_mutex_unlock(&refused_lock);
+	return *out != '\0';
+}
 
 /* librdkafka says a broken connection anew at each attempt; its texts hold addresses, never payloads.  CONFWARN: each
  * client gets all properties and would name those that are for the others. */
@@ -11,6 +37,8 @@ static void take_log(const rd_kafka_t *rk, int level, const char *facility, cons
 	static struct log_limit limit;
 	if (strcmp(facility, "CONFWARN") == 0)
 		return;
+	if (strcmp(facility, "ADDPARTS") == 0)
+		take_refusal(rd_kafka_opaque(rk), text);
 	enum log_level ours = level <= 3 ? LOG_LEVEL_ERROR : level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
 	/* What it calls an error is trouble with one connection; whether it matters, the worker says. */
 	if (ours == LOG_LEVEL_ERROR && strcmp(facility, "FATAL") != 0)
@@ -28,6 +56,23 @@ static void take_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		t->away = true;
 	snprintf(t->what, sizeof t->what, "%s", text);
+}
+
+const char *kafka_remedy(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		return "; allow this user to Describe it, to Read it if it is read, to Write it if it is written";
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+		return "; allow this user to Read the group";
+	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+		return "; allow this user to Write and Describe the transactional id";
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		return "; raise the topic's max.message.bytes, or let this user DescribeConfigs it, so that its limit "
+		       "is kept";
+	default:
+		return "";
+	}
 }
 
 static bool named(const struct settings *s, const char *name)

@@ -13,9 +13,16 @@ rd_kafka_conf_t *kafka_client_conf(const struct settings *s, const struct kafka_
 /* Takes conf; the main log queue is librdkafka's own thread.  NULL: why; conf is destroyed. */
 rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *why);
 
-/* Counts of trouble that librdkafka tells through its error callback; the opaque of a client's conf. */
+/* What a person must do about an error of the broker, as a clause to put behind it; "" where nobody can. */
+const char *kafka_remedy(rd_kafka_resp_err_t code);
+
+/* Trouble that librdkafka tells through its callbacks; the opaque of a client's conf. */
 struct kafka_trouble {
-	bool away;      /* all brokers are down; cleared by who finds one up */
-	char what[256]; /* the newest error's text */
+	bool away;         /* all brokers are down; cleared by who finds one up */
+	char what[256];    /* the newest error's text */
+	char refused[256]; /* by kafka_refused: */
 };
+/* The partition that the broker has last refused to a transaction, which only librdkafka's log names, into out; it is
+ * forgotten.  False: none. */
+bool kafka_refused(struct kafka_trouble *t, char *out, size_t size);
 #endif

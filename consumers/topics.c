@@ -44,8 +44,9 @@ static bool check_partitions(const rd_kafka_metadata_t *m, const struct settings
 		if (n != t->partitions)
 			return err_set(why,
 				       "topic %s has %" PRId32 " partitions and %s has %" PRId32
-				       ": all topics that are read, and the state's, must have the same number",
-				       t->inputs[i], n, s->topics.state, t->partitions);
+				       ": all topics that are read, and the state's, must have the same number; "
+				       "bring its events to one with %" PRId32 " and name that one instead",
+				       t->inputs[i], n, s->topics.state, t->partitions, t->partitions);
 	}
 	for (size_t i = 0; i < t->n_outputs; i++)
 		if (partitions_of(m, t->outputs[i], why) < 0)
@@ -84,7 +85,9 @@ static bool take_settings(const rd_kafka_ConfigResource_t *r, const struct setti
 		t->state_bytes = limit > 100000000 ? 100000000 : (int32_t)limit;
 	if (policy && strcmp(policy, "compact") != 0)
 		return err_set(
-			why, "topic %s has cleanup.policy=%s, which loses states: it must be compact and nothing else",
+			why,
+			"topic %s has cleanup.policy=%s, which loses states: it must be compact and nothing else; "
+			"`shouwangctl topics` sets it",
 			name, policy);
 	return true;
 }

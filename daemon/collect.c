@@ -117,8 +117,16 @@ static void take_broken(struct worker *w, struct partition *p, const struct inbo
 	char text[SENTENCE_MAX];
 	snprintf(text, sizeof text, "partition %" PRId32 " of %s: %s", place->partition, w->topics[place->topic].name,
 		 place->why);
-	log_error("%s", text);
-	partition_set(w, p, PARTITION_STOPPED, text);
+	log_every(60, LOG_LEVEL_WARNING, "%s; looking into it", text);
+	partition_doubt(w, p, text);
+}
+
+static void drop_consumer(struct worker *w) /* reach_servers opens another one */
+{
+	w->subscribed = false;
+	inbox_close(w->inbox);
+	w->inbox = NULL;
+	partitions_reassigned(w);
 }
 
 static void take_news(struct worker *w, enum inbox_news news, const struct inbox_item *in, const char *why)
@@ -147,10 +155,12 @@ static void take_news(struct worker *w, enum inbox_news news, const struct inbox
 		return;
 	case INBOX_FATAL:
 		log_error("%s; the consumer is replaced", why);
-		w->subscribed = false; /* connect opens another one */
-		inbox_close(w->inbox);
-		w->inbox = NULL;
-		partitions_reassigned(w);
+		drop_consumer(w);
+		return;
+	case INBOX_REFUSED:
+		meter_add(w->meter, w->series.kafka_errors, 1);
+		drop_consumer(w);
+		worker_pause(w, false, why);
 		return;
 	default:
 		return;
@@ -207,6 +217,7 @@ void collect(struct worker *w, int wait_ms)
 			wait = 1;
 			break;
 		case INBOX_REBALANCED:
+		case INBOX_REFUSED:
 		case INBOX_FATAL:
 			return;
 		default:

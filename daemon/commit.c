@@ -3,6 +3,7 @@
 #include "ops/log.h"
 #include "worker.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,11 +37,21 @@ static void write_stray(struct worker *w, const struct sent *m)
 		reason);
 }
 
+/* One that must be there was so when it was looked for last: to find out that it has gone, what is sent to it must
+ * fail. */
+static bool must_be_there(const struct worker *w, const char *topic)
+{
+	for (size_t i = UNIT_OUTPUTS; i < w->n_outputs; i++)
+		if (strcmp(topic, w->outputs[i]) == 0)
+			return true;
+	return false;
+}
+
 static void write_messages(struct worker *w, struct turn *t)
 {
 	for (size_t i = 0; i < t->messages.n; i++) {
 		const struct sent *m = &t->messages.list[i];
-		if (outbox_has_topic(w->outbox, m->topic))
+		if (must_be_there(w, m->topic) || outbox_has_topic(w->outbox, m->topic))
 			outbox_message(w->outbox, m->topic, m->key, m->json);
 		else
 			write_stray(w, m);
@@ -133,6 +144,7 @@ static struct cache_store store_of(struct worker *w, struct turn *t)
 				  .from = t->partition->watermark,
 				  .to = t->out.next,
 				  .record = {b->data, (uint32_t)b->len},
+				  .record_at = t->out.first,
 				  .changes =
 					  ARENA_ARRAY(&w->round, struct cache_change, t->n_subjects + t->n_strangers)};
 	for (size_t i = 0; i < t->n_subjects; i++) {
@@ -270,39 +282,52 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 
 /* --- when it fails */
 
-static void name_holder(struct worker *w)
+static void name_holder(struct worker *w, char *out, size_t size)
 {
-	struct str holder = cache_holder(w->cache, outbox_transactional_id(w->outbox), &w->round);
-	log_error("the transactional id %s is used by another process too, which last was: %.*s.  Give each daemon its "
-		  "own `node`",
-		  outbox_transactional_id(w->outbox), holder.len ? (int)holder.len : 9,
-		  holder.len ? holder.s : "not known");
+	const char *id = outbox_transactional_id(w->outbox);
+	struct str holder = cache_holder(w->cache, id, &w->round);
+	if (holder.len == 0 || str_equal(holder, str_of(w->holder)))
+		snprintf(out, size,
+			 "the transactional id %s is used by another process too, which doesn't note itself in this "
+			 "Redis.  Give each daemon its own `node`, each instance its own name",
+			 id);
+	else
+		snprintf(out, size,
+			 "the transactional id %s is used by another process too, which last was: %.*s.  Give each "
+			 "daemon its own `node`",
+			 id, (int)holder.len, holder.s);
 }
 
-/* Nothing was done: the items are still there for another round.  An answer that stays the same (a record that the
- * broker won't take, a right that is missing) is looked into again, with time between. */
+/* Nothing was done: the items are still there for another round.  Is a topic gone, or takes less?  An answer that stays
+ * the same (a right that is missing) is looked into again with time between. */
 static void again(struct worker *w, const char *why)
 {
 	meter_add(w->meter, w->series.aborts, 1);
 	log_every(60, LOG_LEVEL_WARNING, "a transaction was aborted and is made again: %s", why);
-	if (++w->again <= AGAIN_AT_ONCE)
-		return;
 	w->checked = false;
-	worker_pause(w, false, why);
+	if (++w->again > AGAIN_AT_ONCE)
+		worker_pause(w, false, why);
 }
 
+/* Once the id is taken from us it is taken back at once: its holder may have ended.  In a row, that is a war. */
 static void replace(struct worker *w, const char *why)
 {
-	meter_add(w->meter, w->series.kafka_errors, 1);
+	char war[SENTENCE_MAX];
 	unsigned fenced = outbox_fenced(w->outbox);
-	if (fenced)
-		meter_add(w->meter, w->series.fenced, 1);
-	if (fenced > 1)
-		name_holder(w);
+	meter_add(w->meter, w->series.kafka_errors, 1);
 	partitions_forget(w);
-	log_warn("the producer is replaced and all partitions are taken over anew: %s", why);
-	if (fenced > 1 || !fenced)
-		worker_pause(w, fenced == 0, why);
+	log_every(60, LOG_LEVEL_WARNING, "the producer is replaced and all partitions are taken over anew: %s", why);
+	if (!fenced) {
+		w->checked = false;
+		worker_pause(w, false, why);
+		return;
+	}
+	meter_add(w->meter, w->series.fenced, 1);
+	if (fenced == 1)
+		return;
+	name_holder(w, war, sizeof war);
+	log_every(60, LOG_LEVEL_ERROR, "%s", war);
+	worker_pause(w, false, war);
 }
 
 void round_commit(struct worker *w, struct round *r)

@@ -22,7 +22,7 @@ struct partition *partition_at(struct worker *w, int32_t id)
 void partition_set(struct worker *w, struct partition *p, enum partition_state state, const char *why)
 {
 	int64_t now = clock_monotonic();
-	if (p->state != state) {
+	if (p->state != state || !p->since) {
 		p->state = state;
 		p->since = p->committed = p->caught_up = now;
 	}
@@ -35,6 +35,12 @@ void partition_set(struct worker *w, struct partition *p, enum partition_state s
 	p->replay = p->replayed = 0;
 	snprintf(p->why, sizeof p->why, "%s", why);
 	metrics_set(w->metrics, p->gauge, state);
+}
+
+void partition_doubt(struct worker *w, struct partition *p, const char *why)
+{
+	partition_set(w, p, PARTITION_TAKING_OVER, why);
+	p->retry = clock_monotonic() + WAITS_RETRY_MS;
 }
 
 /* --- what is assigned */
@@ -101,13 +107,14 @@ static void reassign(struct worker *w, struct partition *p)
 	p->assigned = any;
 	if (!any) {
 		p->state = PARTITION_WAITING;
+		p->since = 0;
 		if (before)
 			hide_gauges(w, p);
 		return;
 	}
 	name_gauges(w, p);
 	snprintf(why, sizeof why,
-		 "partition %" PRId32 " of %s is another member's: do all members read the same topics?", p->id,
+		 "partition %" PRId32 " of %s isn't ours: is it there, and do all members read the same topics?", p->id,
 		 missing ? missing : "");
 	partition_set(w, p, missing ? PARTITION_WAITING : PARTITION_TAKING_OVER, missing ? why : "");
 }
@@ -123,8 +130,11 @@ void partitions_reassigned(struct worker *w)
 	for (size_t i = 0; i < w->n_partitions; i++)
 		collect_drop(w, &w->partitions[i]); /* also puts the queues' ends right after widen */
 	for (size_t i = 0; i < w->n_partitions; i++) {
-		reassign(w, &w->partitions[i]);
-		n += w->partitions[i].assigned;
+		struct partition *p = &w->partitions[i];
+		reassign(w, p);
+		n += p->assigned;
+		if (p->assigned && p->state == PARTITION_WAITING)
+			w->checked = false; /* has a topic gone, or got other partitions? */
 	}
 	if (w->inbox && inbox_joined(w->inbox))
 		log_info("worker %" PRId32 ": the group assigned %zu partition%s", w->number, n, n == 1 ? "" : "s");
@@ -203,8 +213,7 @@ static void take_end(struct worker *w, const struct takeover_part *part)
 		return;
 	default:
 		log_every(60, LOG_LEVEL_WARNING, "%s", part->why);
-		partition_set(w, p, PARTITION_TAKING_OVER, part->why);
-		p->retry = clock_monotonic() + WAITS_RETRY_MS;
+		partition_doubt(w, p, part->why);
 	}
 }
 
@@ -258,6 +267,7 @@ static bool take_over(struct worker *w)
 	case TAKEOVER_GAVE_UP:
 		return false;
 	case TAKEOVER_AWAY:
+		w->checked = false; /* is a topic gone? */
 		worker_pause(w, true, why.text);
 		return false;
 	default:
@@ -305,7 +315,12 @@ static size_t count(const struct worker *w, enum partition_state state)
 bool partitions_ready(struct worker *w)
 {
 	if (!inbox_joined(w->inbox)) {
-		worker_say(w, WORKER_JOINING, "waits for the group %s to assign partitions", w->settings->instance);
+		const char *kept_out = inbox_kept_out(w->inbox);
+		worker_say(w, WORKER_JOINING, "waits for the group %s to assign partitions%s%s", w->settings->instance,
+			   *kept_out ? ": " : "", kept_out);
+		if (*kept_out)
+			log_every(60, LOG_LEVEL_WARNING, "worker %" PRId32 " waits for the group %s: %s", w->number,
+				  w->settings->instance, kept_out);
 		return false;
 	}
 	if (list_takeovers(w)) {

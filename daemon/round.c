@@ -238,7 +238,7 @@ static void finish(struct worker *w, struct turn *t)
 	t->record.revision = w->tuning.revision;
 	sweep_note(w, t);
 	account(t);
-	t->out = (struct outbox_partition){.partition = p->id};
+	t->out = (struct outbox_partition){.partition = p->id, .from = p->watermark};
 }
 
 bool round_step(struct worker *w, struct round *r)

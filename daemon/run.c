@@ -105,20 +105,21 @@ static bool subscribe(struct worker *w, struct err *why)
 /* Whoever is fenced by us can read in Redis who we are. */
 static bool hold_id(struct worker *w, struct err *why)
 {
-	char host[128] = "", text[256];
+	char host[128] = "";
 	gethostname(host, sizeof host - 1);
-	snprintf(text, sizeof text, "host %s, process %d, its producer started at %" PRId64 " (ms since 1970)", host,
-		 (int)getpid(), clock_wall());
-	return cache_hold(w->cache, outbox_transactional_id(w->outbox), text, why);
+	snprintf(w->holder, sizeof w->holder,
+		 "host %s, process %d, its producer started at %" PRId64 " (ms since 1970)", host, (int)getpid(),
+		 clock_wall());
+	return cache_hold(w->cache, outbox_transactional_id(w->outbox), w->holder, why);
 }
 
-static bool reach_producer(struct worker *w, struct err *why)
+static bool reach_producer(struct worker *w, struct err *why, bool *away)
 {
 	if (!outbox_ready(w->outbox)) {
 		worker_say(w, w->phase == WORKER_STARTING ? WORKER_STARTING : WORKER_PAUSED,
 			   "opens its producer, and waits for its earlier transactions to be decided");
 		w->held = false;
-		if (!outbox_open_producer(w->outbox, w->outputs, w->n_outputs, PRODUCER_WAIT_MS, why))
+		if (!outbox_open_producer(w->outbox, w->outputs, w->n_outputs, PRODUCER_WAIT_MS, why, away))
 			return false;
 	}
 	if (!w->held)
@@ -126,13 +127,18 @@ static bool reach_producer(struct worker *w, struct err *why)
 	return w->held;
 }
 
+/* Away is a server that doesn't answer; not one that answers what a person must look at. */
 static bool reach_servers(struct worker *w)
 {
 	struct err why = {""};
-	if (reach_cache(w, &why) && reach_consumer(w, &why) && check_topics(w, &why) && subscribe(w, &why) &&
-	    reach_producer(w, &why))
-		return true;
-	worker_pause(w, true, why.text);
+	bool away = true;
+	if (reach_cache(w, &why) && reach_consumer(w, &why)) {
+		if (!check_topics(w, &why))
+			away = !w->found.answered;
+		else if (subscribe(w, &why) && reach_producer(w, &why, &away))
+			return true;
+	}
+	worker_pause(w, away, why.text);
 	return false;
 }
 

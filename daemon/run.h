@@ -47,7 +47,7 @@ enum partition_state {                        /* the numbers of the metric parti
 };
 const char *partition_state_name(enum partition_state state);
 
-enum { SENTENCE_MAX = 384 };
+enum { SENTENCE_MAX = 512 };
 struct partition_status {
 	int32_t partition;
 	enum partition_state state;

@@ -114,8 +114,9 @@ struct worker {
 	struct cache *cache;
 	struct changelog *changelog;
 	struct topics found;
-	bool checked, subscribed, reading, held; /* held: our name is in Redis beside our transactional id */
-	struct takeover_part *taking;            /* while it runs */
+	bool checked, subscribed, reading, held; /* held: our name is in Redis beside our transactional id: */
+	char holder[256];
+	struct takeover_part *taking; /* while it runs */
 	size_t n_taking;
 	struct partition *partitions; /* by number */
 	size_t n_partitions, cap_partitions;
@@ -171,6 +172,8 @@ void forward_write(struct worker *w, const struct item *i);
 /* --- partitions.c */
 struct partition *partition_at(struct worker *w, int32_t id); /* NULL: not ours */
 void partition_set(struct worker *w, struct partition *p, enum partition_state state, const char *why);
+/* Something is wrong with it: it is taken over anew in a moment, which finds out what. */
+void partition_doubt(struct worker *w, struct partition *p, const char *why);
 void partitions_reassigned(struct worker *w); /* what the group says now */
 void partitions_forget(struct worker *w);     /* nothing known of them holds: all must be taken over anew */
 /* The rules are others: what was collected is read again, every subject is judged anew, and those that were stopped are

@@ -15,6 +15,7 @@ int cli_answer(int argc, char **argv);
 int cli_topics(int argc, char **argv);
 int cli_read(int argc, char **argv);
 int cli_report(int argc, char **argv);
+int cli_reposition(int argc, char **argv);
 
 /* Where the configuration is unless --config says otherwise: $SHOUWANG_CONFIG, else /etc/shouwang. */
 const char *cli_config_dir(void);

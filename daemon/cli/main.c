@@ -23,6 +23,8 @@ static const struct command {
 	{"topics", cli_topics, "[--check]", "create or verify all topics"},
 	{"read", cli_read, "TOPIC [--until-end] [--json|--text]", "print the committed messages of a topic"},
 	{"report", cli_report, "[--file FILE]", "cases by unit and level, rejects by reason, some cases whole"},
+	{"reposition", cli_reposition, "TOPIC --to earliest|recorded|OFFSET",
+	 "decide where to go on after records were lost"},
 	{"version", cli_version, "", "print the version"},
 	{"help", cli_help, "", "print this"},
 };
@@ -39,7 +41,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: shouwangctl COMMAND [ARGUMENTS]\n\n", to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(to, "  %-8s %-38s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+		fprintf(to, "  %-10s %-38s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
 	fputs("\nA command with --help says more.  --config DIR names the configuration (default: $SHOUWANG_CONFIG, "
 	      "else\n"
 	      "/etc/shouwang).\n",

@@ -14,6 +14,8 @@ enum {
 	TRANSACTION_MS = 15000,
 	FENCED_ROW_MS = 120000, /* two of one id take it from each other at each commit, which may be far apart */
 	RECORD_OVERHEAD = 512,
+	HEADER_BYTES = 10,   /* of a header beside its name and value, at most */
+	REASON_BYTES = 1024, /* of a reject's own headers */
 	DEFAULT_LIMIT = 1000000,
 	METADATA_MS = 2000,
 	MISSING_AGAIN_MS = 60000,
@@ -30,11 +32,14 @@ struct outbox {
 	char id[256];
 	rd_kafka_t *rk; /* NULL: none */
 	rd_kafka_queue_t *events;
-	bool ready; /* init_transactions is through */
-	bool open;  /* a transaction has begun */
+	bool ready;      /* init_transactions is through */
+	bool open;       /* a transaction has begun, at: */
+	int64_t begun;   /* ms, monotonic */
+	int64_t timeout; /* ms: how long the broker lets one be open */
 	struct handle *handles;
 	size_t n_handles, cap_handles;
 	size_t unreported; /* records sent without a delivery report yet */
+	bool lost;         /* the changelog has lost records that were there */
 	bool failed;       /* a record of this transaction; what: */
 	struct err failure;
 	unsigned fenced; /* in a row; the newest at: */
@@ -55,6 +60,14 @@ static const struct kafka_setting settings_of_outbox[] = {
 	{"reconnect.backoff.max.ms", "2000", false},
 };
 
+static int64_t timeout_of(const struct settings *s)
+{
+	for (size_t i = 0; i < s->kafka.n_properties; i++)
+		if (strcmp(s->kafka.properties[i].name, "transaction.timeout.ms") == 0)
+			return strtoll(s->kafka.properties[i].value, NULL, 10);
+	return TRANSACTION_MS;
+}
+
 struct outbox *outbox_new(const struct settings *s, int32_t number, struct err *why)
 {
 	rd_kafka_conf_t *conf =
@@ -67,6 +80,7 @@ struct outbox *outbox_new(const struct settings *s, int32_t number, struct err *
 		abort();
 	o->settings = s;
 	o->state_bytes = o->batch_bytes = DEFAULT_LIMIT;
+	o->timeout = timeout_of(s);
 	snprintf(o->id, sizeof o->id, "%s-%s-%" PRId32, s->instance, s->node, number);
 	return o;
 }
@@ -102,8 +116,11 @@ const char *outbox_transactional_id(const struct outbox *o)
 
 void outbox_limits(struct outbox *o, int32_t state_bytes, int32_t batch_bytes)
 {
+	if (o->state_bytes == state_bytes && o->batch_bytes == batch_bytes)
+		return;
 	o->state_bytes = state_bytes;
 	o->batch_bytes = batch_bytes;
+	drop_producer(o); /* its batches could be too large */
 }
 
 bool outbox_ready(const struct outbox *o)
@@ -201,7 +218,8 @@ static void warm_up(struct outbox *o, const char *const *topics, size_t n)
 		outbox_has_topic(o, topics[i]);
 }
 
-bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n, int timeout_ms, struct err *why)
+bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n, int timeout_ms, struct err *why,
+			  bool *away)
 {
 	if (o->ready)
 		drop_producer(o);
@@ -213,7 +231,9 @@ bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n,
 	}
 	rd_kafka_error_t *e = rd_kafka_init_transactions(o->rk, timeout_ms);
 	if (e) {
-		err_set(why, "waiting for earlier transactions of %s: %s", o->id, rd_kafka_error_string(e));
+		const char *remedy = kafka_remedy(rd_kafka_error_code(e));
+		err_set(why, "waiting for earlier transactions of %s: %s%s", o->id, rd_kafka_error_string(e), remedy);
+		*away = !*remedy;
 		if (!rd_kafka_error_is_retriable(e))
 			drop_producer(o);
 		rd_kafka_error_destroy(e);
@@ -226,10 +246,15 @@ bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n,
 
 /* --- delivery reports */
 
-static void fail(struct outbox *o, const char *what)
+__attribute__((format(printf, 2, 3))) static void fail(struct outbox *o, const char *format, ...)
 {
+	char text[sizeof o->failure.text];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
 	o->failed = true;
-	err_set(&o->failure, "%s", what);
+	err_set(&o->failure, "%s", text);
 }
 
 static void take_report(struct outbox *o, const rd_kafka_message_t *m)
@@ -237,12 +262,18 @@ static void take_report(struct outbox *o, const rd_kafka_message_t *m)
 	struct outbox_partition *p = m->_private;
 	o->unreported--;
 	if (m->err) {
-		char text[384];
-		snprintf(text, sizeof text, "a record to %s: %s", rd_kafka_topic_name(m->rkt),
-			 rd_kafka_err2str(m->err));
-		fail(o, text);
+		fail(o, "a record of %zu bytes to %s [%" PRId32 "]: %s%s", m->len + m->key_len,
+		     rd_kafka_topic_name(m->rkt), m->partition, rd_kafka_err2str(m->err), kafka_remedy(m->err));
+	} else if (p && m->offset >= 0 && m->offset < p->from) {
+		o->lost = true;
+		fail(o,
+		     "a record to %s [%" PRId32 "] was put at offset %" PRId64 ", but Redis reflects it up to %" PRId64
+		     ": the topic was cut or made anew",
+		     rd_kafka_topic_name(m->rkt), m->partition, m->offset, p->from);
 	} else if (p && m->offset >= 0) {
 		p->unreported--;
+		if (!p->next || m->offset < p->first)
+			p->first = m->offset;
 		if (m->offset + 1 > p->next)
 			p->next = m->offset + 1;
 	}
@@ -266,19 +297,50 @@ static void drain(struct outbox *o, int timeout_ms, bool until_failure)
 		take_reports(o, (int)left);
 }
 
+/* --- a producer that is of no more use */
+
+static bool is_fenced(rd_kafka_t *rk)
+{
+	char text[256];
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk, text, sizeof text);
+	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+/* The broker fences the producer of a transaction that it gives up, too. */
+static enum outbox_answer replace(struct outbox *o, struct err *why)
+{
+	int64_t now = clock_monotonic(), lasted = o->open ? now - o->begun : 0;
+	bool fenced = is_fenced(o->rk), late = lasted >= o->timeout;
+	if (fenced && late)
+		err_prefix(why,
+			   "a transaction was open for %" PRId64 " ms, and the broker gives it up after %" PRId64
+			   " (transaction.timeout.ms); has this process, or the network, stood still?",
+			   lasted, o->timeout);
+	o->fenced_last = fenced && !late;
+	if (o->fenced_last) {
+		o->fenced = o->fenced && now - o->fenced_at < FENCED_ROW_MS ? o->fenced + 1 : 1;
+		o->fenced_at = now;
+	}
+	drop_producer(o);
+	return OUTBOX_REPLACE;
+}
+
 /* --- writing */
 
 bool outbox_begin(struct outbox *o, struct err *why)
 {
-	o->failed = false;
+	o->failed = o->lost = false;
 	o->failure.text[0] = '\0';
 	rd_kafka_error_t *e = rd_kafka_begin_transaction(o->rk);
 	if (!e) {
 		o->open = true;
+		o->begun = clock_monotonic();
 		return true;
 	}
 	err_set(why, "beginning a transaction: %s", rd_kafka_error_string(e));
 	rd_kafka_error_destroy(e);
+	replace(o, why);
 	return false;
 }
 
@@ -288,7 +350,7 @@ static void produce(struct outbox *o, const char *topic, int32_t partition, stru
 {
 	rd_kafka_topic_t *t = handle_of(o, topic);
 	if (!t)
-		fail(o, "no such topic can be");
+		fail(o, "topic %s: no topic can have this name", topic);
 	while (!o->failed) {
 		if (rd_kafka_produce(t, partition, 0, (void *)(uintptr_t)value.s, value.len, key.s, key.len, p) == 0) {
 			o->unreported++;
@@ -296,7 +358,7 @@ static void produce(struct outbox *o, const char *topic, int32_t partition, stru
 		}
 		rd_kafka_resp_err_t code = rd_kafka_last_error();
 		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			fail(o, rd_kafka_err2str(code));
+			fail(o, "a record of %u bytes to %s: %s", value.len + key.len, topic, rd_kafka_err2str(code));
 		else
 			take_reports(o, 100);
 	}
@@ -329,7 +391,7 @@ static void produce_with(struct outbox *o, const char *topic, int32_t partition,
 	}
 	rd_kafka_headers_destroy(headers);
 	if (!o->failed)
-		fail(o, rd_kafka_err2str(code));
+		fail(o, "a record of %u bytes to %s: %s", value.len + key.len, topic, rd_kafka_err2str(code));
 }
 
 static void header(rd_kafka_headers_t *headers, const char *name, const char *value)
@@ -344,6 +406,14 @@ void outbox_message(struct outbox *o, const char *topic, struct str key, struct 
 	produce_with(o, topic, RD_KAFKA_PARTITION_UA, key, value, headers);
 }
 
+static struct str cut(struct str s, size_t *room)
+{
+	if (s.len > *room)
+		s.len = (uint32_t)*room;
+	*room -= s.len;
+	return s;
+}
+
 /* The original's headers go along where they hold the event (binary mode). */
 void outbox_reject(struct outbox *o, const struct record *record, const char *reason)
 {
@@ -355,14 +425,19 @@ void outbox_reject(struct outbox *o, const struct record *record, const char *re
 	snprintf(number, sizeof number, "%" PRId64, record->offset);
 	header(headers, "offset", number);
 	header(headers, "reason", reason);
+	size_t room = outbox_max_message(o) > REASON_BYTES ? outbox_max_message(o) - REASON_BYTES : 0;
+	struct str key = cut(record->key, &room);
 	for (size_t i = 0; i < record->n_headers; i++) {
 		const struct record_header *h = &record->headers[i];
-		rd_kafka_header_add(headers, h->name.s, h->name.len, h->value.s, h->value.len);
+		struct str name = h->name, with = cut(h->value, &room);
+		if (name.len + HEADER_BYTES > room)
+			break;
+		room -= name.len + HEADER_BYTES;
+		rd_kafka_header_add(headers, name.s, name.len, with.s, with.len);
 	}
-	struct str value = record->value;
-	if (value.len > REJECT_BYTES)
-		value.len = REJECT_BYTES;
-	produce_with(o, o->settings->topics.rejects, RD_KAFKA_PARTITION_UA, record->key, value, headers);
+	if (room > REJECT_BYTES)
+		room = REJECT_BYTES;
+	produce_with(o, o->settings->topics.rejects, RD_KAFKA_PARTITION_UA, key, cut(record->value, &room), headers);
 }
 
 static void header_number(rd_kafka_headers_t *headers, const char *name, int64_t n)
@@ -396,33 +471,13 @@ void outbox_forward(struct outbox *o, const struct record *record, int32_t parti
 
 /* --- the end of a transaction */
 
-static bool is_fenced(rd_kafka_t *rk)
-{
-	char text[256];
-	rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk, text, sizeof text);
-	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
-}
-
-static enum outbox_answer replace(struct outbox *o)
-{
-	int64_t now = clock_monotonic();
-	o->fenced_last = is_fenced(o->rk);
-	if (o->fenced_last) {
-		o->fenced = o->fenced && now - o->fenced_at < FENCED_ROW_MS ? o->fenced + 1 : 1;
-		o->fenced_at = now;
-	}
-	drop_producer(o);
-	return OUTBOX_REPLACE;
-}
-
 /* What is still queued is dropped, what is under way is waited for; only an abort that succeeded is certain. */
-static enum outbox_answer abort_transaction(struct outbox *o)
+static enum outbox_answer abort_transaction(struct outbox *o, struct err *why)
 {
 	rd_kafka_purge(o->rk, RD_KAFKA_PURGE_F_QUEUE);
 	drain(o, TRANSACTION_MS, false);
 	if (o->unreported)
-		return replace(o);
+		return replace(o, why);
 	int64_t end = clock_monotonic() + TRANSACTION_MS;
 	for (;;) {
 		rd_kafka_error_t *e = rd_kafka_abort_transaction(o->rk, 5000);
@@ -434,7 +489,7 @@ static enum outbox_answer abort_transaction(struct outbox *o)
 			return OUTBOX_AGAIN;
 		}
 		if (!again)
-			return replace(o);
+			return replace(o, why);
 	}
 }
 
@@ -454,13 +509,40 @@ static rd_kafka_error_t *send_offsets(struct outbox *o, const struct outbox_offs
 	return e;
 }
 
-/* Before the commit is asked for, an abort is safe. */
+/* Why librdkafka lets the transaction not go on, which any call tells that is out of place.  False: it lets. */
+static bool transaction_error(struct outbox *o, rd_kafka_resp_err_t *code, struct err *why)
+{
+	rd_kafka_error_t *e = rd_kafka_begin_transaction(o->rk);
+	bool told = e && (rd_kafka_error_txn_requires_abort(e) || rd_kafka_error_is_fatal(e));
+	if (told) {
+		*code = rd_kafka_error_code(e);
+		err_set(why, "%s", rd_kafka_error_string(e));
+	}
+	rd_kafka_error_destroy(e);
+	return told;
+}
+
+/* Before the commit is asked for, an abort is safe.  (Where the changelog has lost records, a takeover must look into
+ * it before anything is written again.) */
 static enum outbox_answer give_up(struct outbox *o, rd_kafka_error_t *e, struct err *why)
 {
+	struct err told = {""};
+	char topic[256];
+	rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
 	bool fatal = e && rd_kafka_error_is_fatal(e);
-	err_set(why, "%s", e ? rd_kafka_error_string(e) : o->failure.text);
+	if (e)
+		err_set(&told, "%s", rd_kafka_error_string(e));
+	else if (!transaction_error(o, &code, &told))
+		told = o->failure;
+	if (kafka_refused(&o->trouble, topic, sizeof topic))
+		err_prefix(&told, "topic %s", topic);
+	char *lasted =
+		strstr(told.text, " (after "); /* each time another one, so that nobody sees that it is the same */
+	if (lasted)
+		*lasted = '\0';
+	err_set(why, "%s%s", told.text, e || code ? kafka_remedy(code) : "");
 	rd_kafka_error_destroy(e);
-	return fatal || is_fenced(o->rk) ? replace(o) : abort_transaction(o);
+	return fatal || o->lost || is_fenced(o->rk) ? replace(o, why) : abort_transaction(o, why);
 }
 
 static enum outbox_answer finish(struct outbox *o, struct err *why)
@@ -478,7 +560,7 @@ static enum outbox_answer finish(struct outbox *o, struct err *why)
 	}
 	err_set(why, "committing: %s", rd_kafka_error_string(e));
 	rd_kafka_error_destroy(e);
-	return replace(o);
+	return replace(o, why);
 }
 
 /* The records first: while their partitions are being registered, the coordinator would turn the offsets away and they

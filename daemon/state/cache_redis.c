@@ -24,16 +24,18 @@ static const char script_due[] =
 	"end\n"
 	"return out\n";
 
-/* KEYS meta, states, timers; ARGV known watermark, new one, record, n states, (key, state)…, n timers, (due, key)…,
- * keys without a timer….  1: written; 0: the watermark is another, nothing is written. */
+/* KEYS meta, states, timers; ARGV known watermark, new one, record, its offset, n states, (key, state)…, n timers,
+ * (due, key)…, keys without a timer….  1: written; 0: the watermark is another, nothing is written. */
 static const char script_store[] = "if redis.call('HGET', KEYS[1], 'watermark') ~= ARGV[1] then return 0 end\n"
-				   "local last = 4 + 2 * ARGV[4]\n"
-				   "if last > 4 then redis.call('HSET', KEYS[2], unpack(ARGV, 5, last)) end\n"
+				   "local last = 5 + 2 * ARGV[5]\n"
+				   "if last > 5 then redis.call('HSET', KEYS[2], unpack(ARGV, 6, last)) end\n"
 				   "local first = last + 2\n"
 				   "last = last + 1 + 2 * ARGV[last + 1]\n"
 				   "if last >= first then redis.call('ZADD', KEYS[3], unpack(ARGV, first, last)) end\n"
 				   "if #ARGV > last then redis.call('ZREM', KEYS[3], unpack(ARGV, last + 1)) end\n"
-				   "if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'record', ARGV[3]) end\n"
+				   "if ARGV[3] ~= '' then\n"
+				   "  redis.call('HSET', KEYS[1], 'record', ARGV[3], 'record_at', ARGV[4])\n"
+				   "end\n"
 				   "redis.call('HSET', KEYS[1], 'watermark', ARGV[2])\n"
 				   "return 1\n";
 
@@ -167,7 +169,7 @@ static struct str text_of(const struct reply *r)
 	return r->type == REPLY_STRING ? r->str : (struct str){"", 0};
 }
 
-static int64_t watermark_of(const struct reply *r)
+static int64_t offset_of(const struct reply *r)
 {
 	return r->type == REPLY_STRING ? strtoll(r->str.s, NULL, 10) : -1;
 }
@@ -175,19 +177,21 @@ static int64_t watermark_of(const struct reply *r)
 enum cache_answer cache_head(struct cache *c, int32_t partition, struct arena *a, struct cache_head *out,
 			     struct err *why)
 {
-	struct words w = words_new(a, 6);
+	struct words w = words_new(a, 7);
 	word_text(&w, "HMGET");
 	word_key(&w, a, c, partition, "meta");
 	word_text(&w, "watermark");
 	word_text(&w, "cluster");
 	word_text(&w, "topic");
 	word_text(&w, "record");
+	word_text(&w, "record_at");
 	struct reply *r = redis_ask(c->redis, &w, a, "HMGET", why);
 	if (!r)
 		return CACHE_LOST;
-	if (r->n != 4)
-		return lost(c, why, "HMGET", "not four fields");
-	*out = (struct cache_head){.watermark = watermark_of(r->elements[0]),
+	if (r->n != 5)
+		return lost(c, why, "HMGET", "not five fields");
+	*out = (struct cache_head){.watermark = offset_of(r->elements[0]),
+				   .record_at = offset_of(r->elements[4]),
 				   .cluster = text_of(r->elements[1]),
 				   .topic = text_of(r->elements[2]),
 				   .record = text_of(r->elements[3])};
@@ -290,7 +294,7 @@ static const struct reply *take_load(struct cache_load *l, const struct reply *r
 	for (size_t i = 0; i < r->n; i++)
 		if (r->elements[i]->type == REPLY_ERROR)
 			return r->elements[i];
-	l->found = watermark_of(r->elements[0]);
+	l->found = offset_of(r->elements[0]);
 	l->answer = l->found == l->watermark ? CACHE_OK : CACHE_REFUSED;
 	if (l->answer != CACHE_OK)
 		return NULL;
@@ -353,11 +357,12 @@ static void send_store(struct cache *c, const struct cache_store *s, struct aren
 		armed += s->changes[i].timed && s->changes[i].due != TIME_NEVER;
 		states += s->changes[i].state.s != NULL;
 	}
-	struct words w = script_words(c, a, SCRIPT_STORE, 8 + 4 * s->n_changes, 3);
+	struct words w = script_words(c, a, SCRIPT_STORE, 9 + 4 * s->n_changes, 3);
 	partition_keys(&w, a, c, s->partition);
 	word_number(&w, a, s->from);
 	word_number(&w, a, s->to);
 	word(&w, s->record);
+	word_number(&w, a, s->record_at);
 	word_number(&w, a, (int64_t)states);
 	for (size_t i = 0; i < s->n_changes; i++)
 		if (s->changes[i].state.s) {

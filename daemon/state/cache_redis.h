@@ -3,7 +3,7 @@
  *     {instance:p}:states   hash, changelog key -> state
  *     {instance:p}:timers   sorted set, changelog key by its next due time (ms)
  *     {instance:p}:meta     hash: watermark (the changelog offset that all of this reflects), record (the partition
- *                           record below it), cluster, topic
+ *                           record below it), record_at (its offset), cluster, topic
  *
  * Every read fetches the watermark with it, every write is refused where the watermark isn't the one that the writer
  * knows (design.md section 4).
@@ -33,6 +33,7 @@ bool cache_connected(const struct cache *c);
 struct cache_head {
 	bool exists; /* else nothing is known of the partition: */
 	int64_t watermark;
+	int64_t record_at;                 /* -1: not known */
 	struct str cluster, topic, record; /* record: empty where none was written yet */
 };
 enum cache_answer cache_head(struct cache *c, int32_t partition, struct arena *a, struct cache_head *out,
@@ -78,8 +79,9 @@ struct cache_change {
 };
 struct cache_store {
 	int32_t partition;
-	int64_t from, to;             /* the watermark that must be there, and the new one */
-	struct str record;            /* empty: stays as it is */
+	int64_t from, to;  /* the watermark that must be there, and the new one */
+	struct str record; /* empty: stays as it is; else the one at this offset: */
+	int64_t record_at;
 	struct cache_change *changes; /* each key once; at most CACHE_MAX_FIELDS */
 	size_t n_changes;
 	enum cache_answer answer; /* CACHE_OK or CACHE_REFUSED */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RANGE_MS = 5000 };
+
 struct str changelog_key(struct arena *a, const struct watch *watch, struct str subject)
 {
 	size_t n = strlen(watch->name);
@@ -26,7 +28,9 @@ const struct watch *changelog_watch(const struct ruleset *r, struct str key, str
 }
 
 struct changelog {
+	const struct settings *settings;
 	rd_kafka_t *rk;
+	bool refused; /* librdkafka says so only once: another client will tell when it still is */
 	const char *topic;
 	struct kafka_trouble trouble;
 	rd_kafka_message_t *last; /* whose bytes are lent */
@@ -41,26 +45,33 @@ static const struct kafka_setting settings_of_changelog[] = {
 	{"reconnect.backoff.max.ms", "2000", false}, {"check.crcs", "true", false},
 };
 
-struct changelog *changelog_open(const struct settings *s, struct err *why)
+static rd_kafka_t *client_new(struct changelog *c, struct err *why)
 {
-	rd_kafka_conf_t *conf = kafka_client_conf(s, settings_of_changelog,
+	rd_kafka_conf_t *conf = kafka_client_conf(c->settings, settings_of_changelog,
 						  sizeof settings_of_changelog / sizeof *settings_of_changelog, why);
 	if (!conf)
 		return NULL;
-	if (!kafka_conf_set(conf, "group.id", s->instance, why)) {
+	if (!kafka_conf_set(conf, "group.id", c->settings->instance, why)) {
 		rd_kafka_conf_destroy(conf);
 		return NULL;
 	}
+	rd_kafka_conf_set_opaque(conf, &c->trouble);
+	rd_kafka_t *rk = kafka_client_new(RD_KAFKA_CONSUMER, conf, why);
+	if (rk)
+		rd_kafka_poll_set_consumer(rk);
+	return rk;
+}
+
+struct changelog *changelog_open(const struct settings *s, struct err *why)
+{
 	struct changelog *c = calloc(1, sizeof *c);
 	if (!c)
 		abort();
-	rd_kafka_conf_set_opaque(conf, &c->trouble);
+	c->settings = s;
 	c->topic = s->topics.state;
-	c->rk = kafka_client_new(RD_KAFKA_CONSUMER, conf, why);
-	if (c->rk) {
-		rd_kafka_poll_set_consumer(c->rk);
+	c->rk = client_new(c, why);
+	if (c->rk)
 		return c;
-	}
 	free(c);
 	return NULL;
 }
@@ -88,10 +99,24 @@ static bool assign(struct changelog *c, rd_kafka_topic_partition_list_t *list, s
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(why, "reading the changelog: %s", rd_kafka_err2str(code));
 }
 
+static bool replace_client(struct changelog *c, struct err *why)
+{
+	rd_kafka_t *rk = client_new(c, why);
+	if (!rk)
+		return false;
+	rd_kafka_consumer_close(c->rk);
+	rd_kafka_destroy(c->rk);
+	c->rk = rk;
+	c->refused = false;
+	return true;
+}
+
 bool changelog_read(struct changelog *c, const struct changelog_start *list, size_t n, struct err *why)
 {
-	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)n);
 	give_back(c);
+	if (c->refused && !replace_client(c, why))
+		return false;
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)n);
 	for (size_t i = 0; i < n; i++)
 		rd_kafka_topic_partition_list_add(l, c->topic, list[i].partition)->offset = list[i].offset;
 	bool ok = assign(c, l, why);
@@ -124,10 +149,37 @@ enum changelog_news changelog_poll(struct changelog *c, int timeout_ms, struct c
 		err_set(why, "%s doesn't hold offset %" PRId64 " of partition %" PRId32, c->topic, m->offset,
 			m->partition);
 		return CHANGELOG_BROKEN;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		c->refused = true;
+		err_set(why, "topic %s: this user may not read it (%s)%s", c->topic, rd_kafka_message_errstr(m),
+			kafka_remedy(m->err));
+		return CHANGELOG_REFUSED;
 	default:
 		err_set(why, "reading %s: %s", c->topic, rd_kafka_message_errstr(m));
 		return CHANGELOG_TROUBLE;
 	}
+}
+
+struct rd_kafka_s *changelog_client(struct changelog *c)
+{
+	return c->rk;
+}
+
+static int64_t ask_offset(struct changelog *c, int32_t partition, int64_t time)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(l, c->topic, partition)->offset = time;
+	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(c->rk, l, RANGE_MS);
+	int64_t offset = code || l->elems[0].err ? -1 : l->elems[0].offset;
+	rd_kafka_topic_partition_list_destroy(l);
+	return offset;
+}
+
+bool changelog_range(struct changelog *c, int32_t partition, int64_t *first, int64_t *end)
+{
+	*first = ask_offset(c, partition, RD_KAFKA_OFFSET_BEGINNING);
+	*end = ask_offset(c, partition, RD_KAFKA_OFFSET_END);
+	return *first >= 0 && *end >= 0;
 }
 
 int64_t changelog_high(const struct changelog *c, int32_t partition)

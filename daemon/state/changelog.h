@@ -25,9 +25,10 @@ void changelog_stop(struct changelog *c); /* reads none */
 enum changelog_news {
 	CHANGELOG_NOTHING,
 	CHANGELOG_RECORD,
-	CHANGELOG_END,    /* nothing more to read at this offset: the last stable one */
-	CHANGELOG_BROKEN, /* why: this partition can't be read from there */
-	CHANGELOG_TROUBLE /* why: something that passes */
+	CHANGELOG_END,     /* nothing more to read at this offset: the last stable one */
+	CHANGELOG_BROKEN,  /* why: this partition can't be read from there */
+	CHANGELOG_REFUSED, /* why: this user may not read it */
+	CHANGELOG_TROUBLE  /* why: something that passes */
 };
 struct changelog_item {
 	int32_t partition;
@@ -35,6 +36,10 @@ struct changelog_item {
 	struct str key, value;
 };
 enum changelog_news changelog_poll(struct changelog *c, int timeout_ms, struct changelog_item *out, struct err *why);
+struct rd_kafka_s;
+struct rd_kafka_s *changelog_client(struct changelog *c); /* named for the group, for other questions */
+/* Where a partition begins and ends (the last stable offset), asked anew. */
+bool changelog_range(struct changelog *c, int32_t partition, int64_t *first, int64_t *end);
 /* The high watermark as of the last fetch; right only after the first record or end since changelog_read. */
 int64_t changelog_high(const struct changelog *c, int32_t partition);
 #endif

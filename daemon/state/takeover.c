@@ -14,7 +14,8 @@ enum {
 	CHUNK_BYTES = 4 << 20,
 	DECIDE_MS = 60000, /* beyond any transaction's timeout */
 	STABLE_MS = 2000,  /* others may begin while one waits for the last stable offset */
-	QUIET_MS = 20000   /* no word of the changelog for so long: Kafka is away */
+	RANGES_MS = 5000,
+	QUIET_MS = 20000 /* no word of the changelog for so long: Kafka is away */
 };
 
 /* Replayed records that aren't in Redis yet, and how far the replay is. */
@@ -23,11 +24,16 @@ struct takeover_replay {
 	struct cache_change *changes;
 	uint32_t n, cap;
 	size_t bytes;
-	struct str record;             /* the newest partition record among them */
-	bool known;                    /* part.record is set */
-	int64_t start, next, target;   /* target -1: not known yet */
-	int64_t moved;                 /* ms, monotonic */
-	struct inbox_place *committed; /* by topic */
+	struct str record; /* the newest partition record among them, at: */
+	int64_t record_at;
+	int64_t from; /* offsets before it are in Redis: only the record that is there is read again, and so is found:
+		       */
+	bool found;
+	bool known;                                  /* part.record is set */
+	int64_t start, next, target;                 /* target -1: not known yet */
+	int64_t moved;                               /* ms, monotonic */
+	struct inbox_place *committed, *first, *end; /* by topic: the group's offset; where the topic begins and ends */
+	bool added[MAX_TOPICS];                      /* the record doesn't name it yet */
 };
 
 __attribute__((format(printf, 3, 4))) static void settle(struct takeover_part *p, enum takeover_end end,
@@ -38,6 +44,22 @@ __attribute__((format(printf, 3, 4))) static void settle(struct takeover_part *p
 	vsnprintf(p->why, sizeof p->why, format, args);
 	va_end(args);
 	p->end = end;
+}
+
+/* Where Redis and the changelog don't belong together.  The changelog is the truth, if it is the right one: Redis may
+ * hold the only copy of what the changelog has lost. */
+__attribute__((format(printf, 3, 4))) static void settle_apart(const struct takeover *t, struct takeover_part *p,
+							       const char *format, ...)
+{
+	char text[sizeof p->why];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	settle(p, TAKEOVER_STOPPED,
+	       "partition %" PRId32 ": %s.  If the changelog is the right one and whole, delete {%s:%" PRId32
+	       "}:* in Redis, which is filled anew; else restore it, or name the right Redis",
+	       p->partition, text, t->settings->instance, p->partition);
 }
 
 /* --- 1: the group's offsets, once they are decided: a barrier and a fence */
@@ -57,15 +79,9 @@ static enum takeover_answer fetch_committed(const struct takeover *t, struct inb
 	}
 }
 
-static enum takeover_answer ask_group(const struct takeover *t, struct takeover_part *parts, size_t n,
-				      struct inbox_place *list, struct err *why)
+static enum takeover_answer ask_group(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
 {
-	for (size_t i = 0; i < n; i++) {
-		parts[i].private->committed = list + i * t->n_topics;
-		for (size_t k = 0; k < t->n_topics; k++)
-			parts[i].private->committed[k] =
-				(struct inbox_place){.topic = (uint32_t)k, .partition = parts[i].partition};
-	}
+	struct inbox_place *list = parts[0].private->committed; /* of all parts, one behind the other */
 	enum takeover_answer answer = fetch_committed(t, list, n * t->n_topics, why);
 	if (answer != TAKEOVER_OK)
 		return answer;
@@ -78,7 +94,7 @@ static enum takeover_answer ask_group(const struct takeover *t, struct takeover_
 
 /* --- 2: what Redis has */
 
-static bool take_record(struct takeover_part *p, struct str bytes)
+static bool take_record(const struct takeover *t, struct takeover_part *p, struct str bytes)
 {
 	struct err why = {""};
 	struct partition_record record;
@@ -87,10 +103,10 @@ static bool take_record(struct takeover_part *p, struct str bytes)
 		return false;
 	}
 	if (p->private->known && strcmp(record.incarnation, p->record.incarnation) != 0) {
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": Redis holds incarnation %s, the changelog %s: one of them is another "
-		       "instance's, or the changelog was made anew",
-		       p->partition, p->record.incarnation, record.incarnation);
+		settle_apart(t, p,
+			     "Redis holds incarnation %s, the changelog %s: one of them is another instance's, or the "
+			     "changelog was made anew",
+			     p->record.incarnation, record.incarnation);
 		return false;
 	}
 	p->record = record;
@@ -101,14 +117,13 @@ static bool take_record(struct takeover_part *p, struct str bytes)
 static void check_identity(const struct takeover *t, struct takeover_part *p, const struct cache_head *head)
 {
 	if (!str_equal(head->cluster, str_of(t->cluster)))
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": Redis holds states of Kafka cluster %.*s, this is cluster %s",
-		       p->partition, (int)head->cluster.len, head->cluster.s, t->cluster);
+		settle_apart(t, p, "Redis holds states of Kafka cluster %.*s, this is cluster %s",
+			     (int)head->cluster.len, head->cluster.s, t->cluster);
 	else if (!str_equal(head->topic, str_of(t->settings->topics.state)))
-		settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": Redis holds states of topic %.*s, settings name %s",
-		       p->partition, (int)head->topic.len, head->topic.s, t->settings->topics.state);
+		settle_apart(t, p, "Redis holds states of topic %.*s, settings name %s", (int)head->topic.len,
+			     head->topic.s, t->settings->topics.state);
 	else if (head->record.len)
-		take_record(p, head->record);
+		take_record(t, p, head->record);
 }
 
 static bool ask_cache(const struct takeover *t, struct takeover_part *p, struct err *why)
@@ -126,7 +141,11 @@ static bool ask_cache(const struct takeover *t, struct takeover_part *p, struct 
 	}
 	check_identity(t, p, &head);
 	p->watermark = head.watermark;
-	p->private->start = p->private->next = head.watermark;
+	struct takeover_replay *r = p->private;
+	r->start = r->next = r->from = head.watermark;
+	r->found = head.record_at < 0; /* none is to be found */
+	if (!r->found)
+		r->start = head.record_at;
 	return true;
 }
 
@@ -179,6 +198,7 @@ static bool write_chunk(const struct takeover *t, struct takeover_part *p, struc
 				    .from = p->watermark,
 				    .to = r->next,
 				    .record = r->record,
+				    .record_at = r->record_at,
 				    .changes = r->changes,
 				    .n_changes = r->n};
 	if (cache_store(t->cache, &store, 1, &r->arena, why) != CACHE_OK)
@@ -211,12 +231,44 @@ static void take_state(struct takeover_part *p, const struct changelog_item *ite
 	r->bytes += item->key.len + item->value.len;
 }
 
-static void take_item(struct takeover_part *p, const struct changelog_item *item)
+static void take_item(const struct takeover *t, struct takeover_part *p, const struct changelog_item *item)
 {
-	if (!str_equal(item->key, STR(PARTITION_RECORD_KEY)))
+	struct takeover_replay *r = p->private;
+	bool is_record = str_equal(item->key, STR(PARTITION_RECORD_KEY));
+	if (is_record && !take_record(t, p, item->value))
+		return;
+	r->found |= is_record;
+	if (item->offset < r->from)
+		return;
+	if (!is_record) {
 		take_state(p, item);
-	else if (take_record(p, item->value))
-		p->private->record = arena_str(&p->private->arena, item->value);
+		return;
+	}
+	r->record = arena_str(&r->arena, item->value);
+	r->record_at = item->offset;
+}
+
+static void settle_shortened(const struct takeover *t, struct takeover_part *p, int64_t end)
+{
+	settle_apart(t, p,
+		     "Redis reflects %s up to offset %" PRId64 ", but it ends at %" PRId64
+		     ": it was shortened or made anew",
+		     t->settings->topics.state, p->private->from, end);
+}
+
+/* Redis was filled from a changelog that was as long, and held its record: the newest is never compacted away. */
+static void complete(const struct takeover *t, struct takeover_part *p)
+{
+	const struct takeover_replay *r = p->private;
+	if (r->from > r->target)
+		settle_shortened(t, p, r->target);
+	else if (r->found)
+		p->end = TAKEOVER_DONE;
+	else
+		settle_apart(t, p,
+			     "Redis reflects %s up to offset %" PRId64 " and holds its record from offset %" PRId64
+			     ", which isn't there: it was made anew",
+			     t->settings->topics.state, r->from, r->start);
 }
 
 /* The target is the high watermark as first seen; a record below it that isn't committed yet keeps the last stable
@@ -230,11 +282,11 @@ static bool advance(const struct takeover *t, struct takeover_part *p, int64_t n
 		r->target = changelog_high(t->changelog, p->partition);
 	p->replay = r->target - r->start;
 	p->replayed = next - r->start;
-	bool complete = r->target >= 0 && next >= r->target;
-	if ((complete || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
+	bool all = r->target >= 0 && next >= r->target;
+	if ((all || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
 		return false;
-	if (complete && p->end == TAKEOVER_UNDECIDED)
-		p->end = TAKEOVER_DONE;
+	if (all && p->end == TAKEOVER_UNDECIDED)
+		complete(t, p);
 	return true;
 }
 
@@ -244,6 +296,23 @@ static struct takeover_part *find(struct takeover_part *parts, size_t n, int32_t
 		if (parts[i].partition == partition)
 			return parts[i].end == TAKEOVER_UNDECIDED ? &parts[i] : NULL;
 	return NULL;
+}
+
+/* Where the replay begins isn't among the changelog's offsets. */
+static void settle_broken(const struct takeover *t, struct takeover_part *p)
+{
+	int64_t first = -1, end = -1;
+	const char *topic = t->settings->topics.state;
+	if (!changelog_range(t->changelog, p->partition, &first, &end))
+		settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": %s doesn't tell where it begins and ends",
+		       p->partition, topic);
+	else if (p->private->start > end)
+		settle_shortened(t, p, end);
+	else
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": %s is to be read from offset %" PRId64 ", but begins at %" PRId64
+		       ": states were deleted from it, which compaction alone never does.  Restore it",
+		       p->partition, topic, p->private->start, first);
 }
 
 static bool replay_some(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
@@ -258,16 +327,18 @@ static bool replay_some(const struct takeover *t, struct takeover_part *parts, s
 	case CHANGELOG_RECORD:
 		if (!p)
 			return true;
-		take_item(p, &item);
+		take_item(t, p, &item);
 		return p->end != TAKEOVER_UNDECIDED || advance(t, p, item.offset + 1, why);
 	case CHANGELOG_END:
 		return !p || advance(t, p, item.offset, why);
 	case CHANGELOG_BROKEN:
 		if (p)
-			settle(p, TAKEOVER_STOPPED,
-			       "partition %" PRId32 ": Redis reflects the changelog up to offset %" PRId64
-			       ", which %s doesn't hold: it was shortened or made anew",
-			       p->partition, p->watermark, t->settings->topics.state);
+			settle_broken(t, p);
+		return true;
+	case CHANGELOG_REFUSED:
+		for (size_t i = 0; i < n; i++)
+			if (parts[i].end == TAKEOVER_UNDECIDED)
+				settle(&parts[i], TAKEOVER_STOPPED, "%s", trouble.text);
 		return true;
 	default:
 		log_every(60, LOG_LEVEL_WARNING, "taking over: %s", trouble.text);
@@ -333,7 +404,7 @@ static enum takeover_answer read_changelog(const struct takeover *t, struct take
 	for (size_t i = 0; i < n; i++) {
 		parts[i].private->moved = clock_monotonic();
 		if (parts[i].end == TAKEOVER_UNDECIDED)
-			starts[reading++] = (struct changelog_start){parts[i].partition, parts[i].watermark};
+			starts[reading++] = (struct changelog_start){parts[i].partition, parts[i].private->start};
 	}
 	enum takeover_answer answer = TAKEOVER_AWAY;
 	if (reading == 0)
@@ -346,6 +417,22 @@ static enum takeover_answer read_changelog(const struct takeover *t, struct take
 }
 
 /* --- 4: the input's positions */
+
+/* Of all topics and parts, at once. */
+static bool ask_ranges(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+{
+	size_t all = n * t->n_topics;
+	struct inbox_place *first = parts[0].private->first, *end = parts[0].private->end;
+	if (!inbox_earliest(t->inbox, first, all, RANGES_MS, why) || !inbox_ends(t->inbox, end, all, RANGES_MS, why))
+		return false;
+	for (size_t i = 0; i < all; i++) {
+		const struct inbox_place *failed = first[i].failed ? &first[i] : end[i].failed ? &end[i] : NULL;
+		struct takeover_part *p = &parts[i / t->n_topics];
+		if (failed && p->end == TAKEOVER_DONE)
+			settle(p, TAKEOVER_WAITS, "topic %s: %s", t->topics[failed->topic].name, failed->why);
+	}
+	return true;
+}
 
 static void begin_fresh(const struct takeover *t, struct takeover_part *p)
 {
@@ -366,12 +453,15 @@ static void check_record(const struct takeover *t, struct takeover_part *p)
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": its states were made with %" PRId32
 		       " partitions, the topics have %" PRId32
-		       " now: subjects would be in other partitions than their states",
-		       p->partition, r->partitions, t->partitions);
+		       " now: subjects would be in other partitions than their states.  Give them %" PRId32
+		       " again, or begin a new instance",
+		       p->partition, r->partitions, t->partitions, r->partitions);
 	else if (strcmp(r->partitioner, t->settings->partitioner) != 0)
 		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": its states were made with partitioner %s, settings say %s", p->partition,
-		       r->partitioner, t->settings->partitioner);
+		       "partition %" PRId32
+		       ": its states were made with partitioner %s, settings say %s: subjects would "
+		       "be in other partitions than their states.  Set `partitioner: %s`",
+		       p->partition, r->partitioner, t->settings->partitioner, r->partitioner);
 	else if (r->revision > t->revision)
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": it was judged by revision %" PRId64
@@ -379,48 +469,102 @@ static void check_record(const struct takeover *t, struct takeover_part *p)
 		       p->partition, r->revision, t->revision);
 }
 
-/* -1: the topic is to be read from its beginning. */
-static int64_t position_of(const struct takeover *t, struct takeover_part *p, size_t topic)
+/* The changelog and the group's offset are written in one transaction: a group that knows more has seen a changelog
+ * that was longer. */
+static void check_committed(const struct takeover *t, struct takeover_part *p, const char *topic, int64_t committed,
+			    const struct position *at)
 {
-	const char *name = t->topics[topic].name;
-	int64_t committed = p->private->committed[topic].offset;
-	const struct position *at = partition_record_position(&p->record, name);
 	if (!at && committed >= 0)
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": the group %s has committed offset %" PRId64
-		       " of %s, which the changelog doesn't know: it has lost its tail, or is another one",
-		       p->partition, t->settings->instance, committed, name);
+		       " of %s, of which the changelog %s knows nothing: it has lost its tail, or is another one.  "
+		       "Restore it",
+		       p->partition, t->settings->instance, committed, topic, t->settings->topics.state);
 	else if (at && committed > at->next)
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": the group %s has committed offset %" PRId64
-		       " of %s, the changelog knows only of %" PRId64 ": it has lost its tail, or is another one",
-		       p->partition, t->settings->instance, committed, name, at->next);
+		       " of %s, the changelog %s knows only of %" PRId64
+		       ": it has lost its tail, or is another one.  Restore it; or `shouwangctl reposition %s "
+		       "--partition "
+		       "%" PRId32 " --to recorded` has what is between worked on again",
+		       p->partition, t->settings->instance, committed, topic, t->settings->topics.state, at->next,
+		       topic, p->partition);
 	else if (at && committed >= 0 && committed < at->next)
 		log_warn("partition %" PRId32 ": the group's offset of %s is %" PRId64 ", the changelog says %" PRId64
 			 ": the changelog counts",
-			 p->partition, name, committed, at->next);
-	return at ? at->next : -1;
+			 p->partition, topic, committed, at->next);
 }
 
-static bool find_positions(const struct takeover *t, struct takeover_part *p, struct err *why)
+/* Is what is to be read next still there? */
+static void check_range(struct takeover_part *p, const char *topic, int64_t next, int64_t first, int64_t end)
 {
-	for (size_t k = 0; k < t->n_topics && p->end == TAKEOVER_DONE; k++) {
-		if (position_of(t, p, k) >= 0 || p->end != TAKEOVER_DONE)
+	if (next < first)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": %s begins at offset %" PRId64 ", expected %" PRId64 ": %" PRId64
+		       " records were removed before they were read (retention?) and are lost.  `shouwangctl "
+		       "reposition "
+		       "%s --partition %" PRId32 " --to earliest` goes on without them",
+		       p->partition, topic, first, next, first - next, topic, p->partition);
+	else if (next > end)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": %s ends at offset %" PRId64 ", but was read up to %" PRId64
+		       ": it was shortened or made anew.  `shouwangctl reposition %s --partition %" PRId32
+		       " --to earliest` reads it from its beginning",
+		       p->partition, topic, end, next, topic, p->partition);
+}
+
+/* All of a partition's offsets are committed together: that the group has lost those of one topic alone means that the
+ * topic was deleted. */
+static void check_forgotten(const struct takeover *t, struct takeover_part *p)
+{
+	const struct position *lost = NULL;
+	size_t n_lost = 0, n = 0;
+	for (size_t k = 0; k < t->n_topics; k++) {
+		if (p->private->added[k])
 			continue;
-		struct inbox_place first = {.topic = (uint32_t)k, .partition = p->partition};
-		if (!inbox_earliest(t->inbox, &first, 1, 5000, why))
-			return false;
-		if (first.failed)
-			settle(p, TAKEOVER_WAITS, "topic %s: %s", t->topics[k].name, first.why);
-		else if (!partition_record_move(&p->record, t->topics[k].name, first.offset < 0 ? 0 : first.offset))
-			settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": its record has no room for topic %s",
-			       p->partition, t->topics[k].name);
+		n++;
+		if (p->private->committed[k].offset >= 0)
+			continue;
+		n_lost++;
+		if (!lost)
+			lost = partition_record_position(&p->record, t->topics[k].name);
 	}
-	return true;
+	if (n_lost && n_lost == n)
+		log_warn("partition %" PRId32
+			 ": the group %s has no offsets of it any more (they expired, or were deleted): goes on where "
+			 "the changelog says",
+			 p->partition, t->settings->instance);
+	else if (n_lost)
+		settle(p, TAKEOVER_STOPPED,
+		       "partition %" PRId32 ": the group %s has no offset of %s any more, but of other topics: was it "
+		       "deleted and made anew?  Then `shouwangctl reposition %s --partition %" PRId32
+		       " --to earliest` reads it from its beginning; else `--to recorded` goes on at %" PRId64,
+		       p->partition, t->settings->instance, lost->topic, lost->topic, p->partition, lost->next);
 }
 
-static enum takeover_answer position(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+/* No record and no group offset is a fresh start, at the beginning; so is a topic that the record doesn't name yet. */
+static void find_positions(const struct takeover *t, struct takeover_part *p)
 {
+	struct takeover_replay *r = p->private;
+	for (size_t k = 0; k < t->n_topics && p->end == TAKEOVER_DONE; k++) {
+		const char *topic = t->topics[k].name;
+		const struct position *at = partition_record_position(&p->record, topic);
+		check_committed(t, p, topic, r->committed[k].offset, at);
+		if (p->end != TAKEOVER_DONE)
+			return;
+		r->added[k] = !at;
+		if (at)
+			check_range(p, topic, at->next, r->first[k].offset, r->end[k].offset);
+		else if (!partition_record_move(&p->record, topic, r->first[k].offset < 0 ? 0 : r->first[k].offset))
+			settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": its record has no room for topic %s",
+			       p->partition, topic);
+	}
+}
+
+static bool position(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
+{
+	if (!ask_ranges(t, parts, n, why))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct takeover_part *p = &parts[i];
 		if (p->end != TAKEOVER_DONE)
@@ -429,16 +573,17 @@ static enum takeover_answer position(const struct takeover *t, struct takeover_p
 			check_record(t, p);
 		else
 			begin_fresh(t, p);
-		if (p->end == TAKEOVER_DONE && !find_positions(t, p, why))
-			return TAKEOVER_AWAY;
+		if (p->end == TAKEOVER_DONE)
+			find_positions(t, p);
+		if (p->end == TAKEOVER_DONE && !p->fresh)
+			check_forgotten(t, p);
 	}
-	return TAKEOVER_OK;
+	return true;
 }
 
-static enum takeover_answer run_steps(const struct takeover *t, struct takeover_part *parts, size_t n,
-				      struct inbox_place *list, struct err *why)
+static enum takeover_answer run_steps(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
 {
-	enum takeover_answer answer = ask_group(t, parts, n, list, why);
+	enum takeover_answer answer = ask_group(t, parts, n, why);
 	if (answer != TAKEOVER_OK)
 		return answer;
 	fault_point(FAULT_IN_TAKEOVER);
@@ -446,26 +591,44 @@ static enum takeover_answer run_steps(const struct takeover *t, struct takeover_
 		if (parts[i].end == TAKEOVER_UNDECIDED && !ask_cache(t, &parts[i], why))
 			return TAKEOVER_AWAY;
 	answer = read_changelog(t, parts, n, why);
-	return answer == TAKEOVER_OK ? position(t, parts, n, why) : answer;
+	return answer != TAKEOVER_OK || position(t, parts, n, why) ? answer : TAKEOVER_AWAY;
+}
+
+/* The lists of committed, first and end, of all parts, one behind the other. */
+static void lend_lists(const struct takeover *t, struct takeover_part *parts, size_t n, struct inbox_place *lists)
+{
+	size_t all = n * t->n_topics;
+	for (size_t i = 0; i < all; i++) {
+		struct inbox_place place = {.topic = (uint32_t)(i % t->n_topics),
+					    .partition = parts[i / t->n_topics].partition};
+		lists[i] = lists[all + i] = lists[2 * all + i] = place;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct takeover_replay *r = parts[i].private;
+		r->committed = lists + i * t->n_topics;
+		r->first = r->committed + all;
+		r->end = r->first + all;
+	}
 }
 
 enum takeover_answer takeover_run(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
 {
-	struct inbox_place *list = calloc(n * t->n_topics, sizeof *list);
+	struct inbox_place *lists = calloc(3 * n * t->n_topics, sizeof *lists);
 	struct takeover_replay *replays = calloc(n, sizeof *replays);
-	if (!list || !replays)
+	if (!lists || !replays)
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		parts[i] = (struct takeover_part){.partition = parts[i].partition, .private = &replays[i]};
 		replays[i].target = -1;
 		arena_init(&replays[i].arena);
 	}
-	enum takeover_answer answer = run_steps(t, parts, n, list, why);
+	lend_lists(t, parts, n, lists);
+	enum takeover_answer answer = run_steps(t, parts, n, why);
 	for (size_t i = 0; i < n; i++) {
 		arena_close(&replays[i].arena);
 		parts[i].private = NULL;
 	}
 	free(replays);
-	free(list);
+	free(lists);
 	return answer;
 }

@@ -11,6 +11,7 @@
 #include "changelog.h"
 #include "partition_record.h"
 
+enum { TAKEOVER_WHY = 512 };
 enum takeover_end {
 	TAKEOVER_UNDECIDED,
 	TAKEOVER_DONE,    /* record, watermark and fresh are set: work may begin */
@@ -21,7 +22,7 @@ struct takeover_replay; /* private */
 struct takeover_part {
 	int32_t partition;
 	enum takeover_end end;
-	char why[384];
+	char why[TAKEOVER_WHY];
 	struct partition_record record; /* with a position for every topic read */
 	bool fresh;                     /* the changelog has no record yet: the first transaction must write this one */
 	int64_t watermark;

@@ -108,8 +108,13 @@ static enum cache_answer store(struct cache *c, int64_t from, int64_t to, struct
 	struct arena a;
 	struct err why = {""};
 	arena_init(&a);
-	struct cache_store s = {
-		.partition = 3, .from = from, .to = to, .record = STR("{}"), .changes = changes, .n_changes = n};
+	struct cache_store s = {.partition = 3,
+				.from = from,
+				.to = to,
+				.record = STR("{}"),
+				.record_at = from,
+				.changes = changes,
+				.n_changes = n};
 	enum cache_answer answer = cache_store(c, &s, 1, &a, &why);
 	arena_close(&a);
 	return answer == CACHE_OK ? s.answer : answer;
@@ -136,6 +141,7 @@ static void test_life(void **state)
 	assert_int_equal(head.watermark, 10);
 	assert_true(str_equal(head.cluster, STR("cluster")) && str_equal(head.topic, STR("state")));
 	assert_true(str_equal(head.record, STR("{}")));
+	assert_int_equal(head.record_at, 0);
 
 	struct str keys[] = {STR("w/c"), STR("w/none"), STR("w/a")};
 	struct cache_load loads[2] = {
