@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(HERE, os.pardir, "lib"))
 import cases  # noqa: E402
 from cases import equal, expect  # noqa: E402
 from explore import exhaust, walk  # noqa: E402
-from protocol import FAULTS, RULES, Protocol  # noqa: E402
+from protocol import Protocol  # noqa: E402
+from rules import FAULTS, RULES  # noqa: E402
 
 WORLDS = 100000
 
