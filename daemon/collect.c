@@ -45,17 +45,10 @@ static void reject(struct worker *w, struct item *i, enum reject_class class, co
 	i->reason = arena_text(&w->collected, reason, strlen(reason));
 }
 
-/* Only the wall clock says what is in the future. */
-static int64_t wall_of(const struct worker *w)
+/* Only the wall clock says what is in the future.  One that was set back doesn't make future what was present. */
+static int64_t wall_of(const struct worker *w, const struct partition *p)
 {
-	switch (w->settings->clock) {
-	case CLOCK_WALL:
-		return clock_wall();
-	case CLOCK_FIXED:
-		return w->settings->fixed_clock;
-	default:
-		return TIME_NEVER;
-	}
+	return w->settings->clock == CLOCK_EVENTS ? TIME_NEVER : round_now(w, p);
 }
 
 static void check_partition(struct worker *w, struct item *i)
@@ -72,14 +65,15 @@ static void check_partition(struct worker *w, struct item *i)
 }
 
 /* topic: where it came from first, before it was forwarded. */
-static enum decode_result decode_as(struct worker *w, struct item *i, const struct inbox_topic *topic, struct err *why)
+static enum decode_result decode_as(struct worker *w, struct item *i, const struct inbox_topic *topic, int64_t wall,
+				    struct err *why)
 {
 	return topic->role == TOPIC_FEEDBACK
-		       ? decode_feedback(w->decoder, &i->record, wall_of(w), &w->collected, &i->event, why)
-		       : decode_event(w->decoder, topic->watch, &i->record, wall_of(w), &w->collected, &i->event, why);
+		       ? decode_feedback(w->decoder, &i->record, wall, &w->collected, &i->event, why)
+		       : decode_event(w->decoder, topic->watch, &i->record, wall, &w->collected, &i->event, why);
 }
 
-static void decode(struct worker *w, struct item *i)
+static void decode(struct worker *w, const struct partition *p, struct item *i)
 {
 	struct err why;
 	why.text[0] = '\0';
@@ -88,7 +82,7 @@ static void decode(struct worker *w, struct item *i)
 		reject(w, i, REJECT_PARTITION, why.text);
 		return;
 	}
-	switch (decode_as(w, i, topic, &why)) {
+	switch (decode_as(w, i, topic, wall_of(w, p), &why)) {
 	case DECODE_EVENT:
 		i->kind = ITEM_EVENT;
 		i->key = changelog_key(&w->collected, i->event.watch, i->event.subject);
@@ -106,7 +100,7 @@ static void take(struct worker *w, struct partition *p, const struct inbox_item 
 {
 	struct item *i = arena_alloc(&w->collected, sizeof *i);
 	*i = (struct item){.topic = in->place.topic, .record = in->record};
-	decode(w, i);
+	decode(w, p, i);
 	queue(w, p, i);
 }
 

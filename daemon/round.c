@@ -21,8 +21,7 @@ static bool by_events(const struct worker *w)
 	return w->settings->clock == CLOCK_EVENTS;
 }
 
-/* The partition's time never goes back. */
-static int64_t now_of(const struct worker *w, const struct partition *p)
+int64_t round_now(const struct worker *w, const struct partition *p)
 {
 	if (by_events(w))
 		return p->record.clock;
@@ -97,7 +96,7 @@ static void choose(struct worker *w, struct round *r)
 		p->look = now + LOOK_MS;
 		struct turn *t = &r->turns[r->n++];
 		t->partition = p;
-		t->began = t->now = now_of(w, p);
+		t->began = t->now = round_now(w, p);
 		t->load.partition = p->id;
 		t->load.watermark = p->watermark;
 		take_items(w, t);

@@ -236,6 +236,8 @@ struct round {
 };
 /* Cuts a batch from what was collected, loads its subjects and steps them.  False: nothing to commit. */
 bool round_step(struct worker *w, struct round *r);
+/* The partition's time, ms: never goes back. */
+int64_t round_now(const struct worker *w, const struct partition *p);
 
 /* --- turn.c */
 /* Makes room for so many more subjects. */

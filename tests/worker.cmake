@@ -7,6 +7,10 @@ foreach(name worker_record worker_cache)
   set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77)
 endforeach()
 
+add_executable(test_waits tests/unit/test_waits.c daemon/waits.c)
+target_link_libraries(test_waits PRIVATE strict Threads::Threads PkgConfig::RDKAFKA PkgConfig::CMOCKA)
+add_test(NAME unit/waits COMMAND test_waits)
+
 # tests/kafka starts a real Apache Kafka; where it can't, its cases are reported as skipped, by name.
 add_executable(peek tests/kafka/peek.c daemon/cli/kafka.c)
 target_link_libraries(peek PRIVATE edges)

@@ -76,6 +76,10 @@ size_t topic_settings(const struct settings *s, enum topic_role role, struct are
 	out[n++] = (struct topic_setting){"cleanup.policy", role == TOPIC_STATE ? "compact" : "delete", false};
 	out[n++] = (struct topic_setting){"min.insync.replicas", arena_printf(a, "%d", s->min_insync_replicas), false};
 	out[n++] = (struct topic_setting){"max.message.bytes", "1048588", true}; /* Kafka's own default */
+	/* Of what the daemon writes, the broker tells the time: a wrong clock here would have messages refused, or
+	 * taken away by retention before they are read. */
+	if (role != TOPIC_EVENTS && role != TOPIC_FEEDBACK)
+		out[n++] = (struct topic_setting){"message.timestamp.type", "LogAppendTime", false};
 	if (role == TOPIC_STATE)
 		out[n++] = (struct topic_setting){"unclean.leader.election.enable", "false", false};
 	return n;

@@ -15,7 +15,7 @@ struct topic_setting {
 	const char *name, *value;
 	bool at_least; /* a number: more is as good */
 };
-enum { TOPIC_SETTINGS = 4 };
+enum { TOPIC_SETTINGS = 5 };
 
 /* Each topic once, in the order of the roles; names live in the arena and the configuration.  A unit's topic with
  * {region} stands for one each of the unit's named codes. */
