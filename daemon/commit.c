@@ -69,6 +69,9 @@ static void write_states(struct worker *w, struct turn *t)
 		if (s->subject.changed)
 			outbox_state(w->outbox, &t->out, changelog_key(&w->round, s->subject.watch, s->subject.key),
 				     s->bytes);
+	for (size_t i = 0; i < t->n_strangers; i++)
+		if (t->strangers[i].state.len)
+			outbox_state(w->outbox, &t->out, t->strangers[i].key, t->strangers[i].state);
 }
 
 static void write_rejects(struct worker *w, struct turn *t)
@@ -144,7 +147,8 @@ static struct cache_store store_of(struct worker *w, struct turn *t)
 				   s->subject.changed ? s->bytes : (struct str){NULL, 0}, batch_moved(s),
 				   s->subject.due);
 	for (size_t i = 0; i < t->n_strangers; i++)
-		add_change(&out, t->strangers[i], (struct str){NULL, 0}, true, TIME_NEVER);
+		add_change(&out, t->strangers[i].key,
+			   t->strangers[i].state.len ? t->strangers[i].state : (struct str){NULL, 0}, true, TIME_NEVER);
 	for (struct item *i = t->timer_rejects; i; i = i->next)
 		add_change(&out, i->key, (struct str){NULL, 0}, true, TIME_NEVER);
 	return out;

@@ -231,13 +231,14 @@ static bool load_events(struct worker *w, struct turn *t, const struct keys *key
 static bool load_due(struct worker *w, struct turn *t)
 {
 	size_t n = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
-	t->strangers = ARENA_ARRAY(&w->round, struct str, n);
+	t->strangers = ARENA_ARRAY(&w->round, struct cache_due, n);
 	for (size_t i = 0; i < n; i++) {
 		struct str subject;
 		const struct cache_due *d = &t->load.due[i];
 		const struct watch *watch = changelog_watch(w->rules, d->key, &subject);
 		if (!watch)
-			t->strangers[t->n_strangers++] = d->key;
+			t->strangers[t->n_strangers++] =
+				(struct cache_due){d->key, codec_unjudged(d->state, &w->round), TIME_NEVER};
 		else if (!round_load(w, t, watch, subject, d->state, d->due))
 			return false;
 	}

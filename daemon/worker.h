@@ -1,7 +1,6 @@
 /* Inside of a worker: what its files share.  run.c is the loop; collect.c takes records in, partitions.c takes
- * partitions over, round.c steps, sweep.c judges anew after a change of rules, commit.c commits, show.c tells how it
- * is.  All of this belongs to the worker's
- * thread, but for what `lock` guards. */
+ * partitions over, round.c steps, sweep.c judges anew after a change of rules, commit.c commits, peers.c compares rules
+ * with other daemons, show.c tells how it is.  All of this belongs to the worker's thread, but for what `lock` guards. */
 #ifndef WORKER_H
 #define WORKER_H
 #include "../consumers/decode.h"
@@ -72,6 +71,7 @@ struct worker_series {
 	series rejected[N_REJECT_CLASSES];
 	series timers, states, state_bytes, commits, aborts, late, takeovers, replayed, fenced;
 	series forwarded, outcomes, swept;
+	series peers_differ;
 	series commit_seconds, step_seconds, cache_seconds, batch_events, arena, kafka_errors, redis_errors;
 	series events[MAX_TOPICS], ignored[MAX_TOPICS];
 	series *messages; /* of each output */
@@ -132,7 +132,7 @@ struct worker {
 	int64_t sweep_room, sweep_filled; /* subjects that may be judged anew now; as of (ms, monotonic) */
 
 	enum worker_phase phase;
-	int64_t phase_since, status_due, gauges_due, polled;
+	int64_t phase_since, status_due, gauges_due, polled, peers_due;
 	char doing[SENTENCE_MAX];
 	struct pause pause;
 	int64_t committed;
@@ -201,7 +201,7 @@ struct turn { /* one partition's part of a round */
 	struct outcome *outcomes;
 	struct str *outcome_json;
 	size_t n_outcomes;
-	struct str *strangers; /* keys whose watch is gone: to be disarmed */
+	struct cache_due *strangers; /* whose watch is gone: disarmed, to be judged when it is there again */
 	size_t n_strangers;
 	struct item *timer_rejects;   /* subjects whose timers make too large a state */
 	struct batch_subject **swept; /* to be judged anew */
@@ -234,6 +234,10 @@ bool sweep_load(struct worker *w, struct turn *t); /* what of the page is to be 
 void sweep_step(struct worker *w, struct turn *t, struct effects *fx);
 void sweep_note(const struct worker *w, struct turn *t);  /* in the new partition record */
 void sweep_moved(struct worker *w, const struct turn *t); /* after the commit, or where there was nothing to commit */
+
+/* --- peers.c */
+void peers_look(struct worker *w); /* now and then, with Redis there */
+void peers_leave(struct worker *w);
 
 /* --- commit.c */
 void round_commit(struct worker *w, struct round *r);
