@@ -79,6 +79,9 @@ static void write_states(struct worker *w, struct turn *t)
 	for (size_t i = 0; i < t->n_subjects; i++)
 		if (t->subjects[i].changed)
 			outbox_state(w->outbox, &t->out, t->subjects[i].key, t->subjects[i].bytes);
+	for (size_t i = 0; i < t->n_strangers; i++)
+		if (t->strangers[i].state.len)
+			outbox_state(w->outbox, &t->out, t->strangers[i].key, t->strangers[i].state);
 }
 
 static void write_rejects(struct worker *w, struct turn *t)
@@ -153,7 +156,8 @@ static struct cache_store store_of(struct worker *w, struct turn *t)
 			add_change(&out, s->key, s->bytes, s->moved, s->due);
 	}
 	for (size_t i = 0; i < t->n_strangers; i++)
-		add_change(&out, t->strangers[i], (struct str){NULL, 0}, true, TIME_NEVER);
+		add_change(&out, t->strangers[i].key,
+			   t->strangers[i].state.len ? t->strangers[i].state : (struct str){NULL, 0}, true, TIME_NEVER);
 	return out;
 }
 

@@ -161,14 +161,15 @@ static void give_states(struct worker *w, struct turn *t)
 static void list_due(struct worker *w, struct turn *t)
 {
 	size_t n = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
-	t->strangers = ARENA_ARRAY(&w->round, struct str, n);
+	t->strangers = ARENA_ARRAY(&w->round, struct cache_due, n);
 	for (size_t i = 0; i < n; i++) {
 		struct str name;
 		const struct cache_due *d = &t->load.due[i];
 		const struct watch *watch = changelog_watch(w->rules, d->key, &name);
 		struct turn_subject *s = watch ? turn_find(t, d->key) : NULL;
 		if (!watch) {
-			t->strangers[t->n_strangers++] = d->key;
+			t->strangers[t->n_strangers++] =
+				(struct cache_due){d->key, codec_unjudged(d->state, &w->round), TIME_NEVER};
 			continue;
 		}
 		if (!s)

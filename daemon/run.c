@@ -171,6 +171,7 @@ static void name_series(struct worker *w)
 	s->forwarded = plain(w, METRIC_FORWARDED);
 	s->outcomes = plain(w, METRIC_OUTCOMES);
 	s->swept = plain(w, METRIC_SWEPT);
+	s->peers_differ = plain(w, METRIC_PEERS_DIFFER);
 	s->timers = plain(w, METRIC_TIMERS);
 	s->states = plain(w, METRIC_STATES);
 	s->state_bytes = plain(w, METRIC_STATE_BYTES);
@@ -270,6 +271,7 @@ static void take_new_rules(struct worker *w)
 	use_rules(w, rules);
 	partitions_renew(w, same);
 	w->checked = false;
+	w->peers_due = 0;
 	w->subscribed = w->subscribed && same;
 	log_info("worker %" PRId32 ": works by new rules, %016" PRIx64, w->number, rules->fingerprint);
 }
@@ -291,6 +293,7 @@ static void *work(void *arg)
 				usleep(IDLE_MS * 1000);
 			continue;
 		}
+		peers_look(w);
 		collect(w, sweep_wait(w, IDLE_MS));
 		if (w->inbox && round_step(w, &round))
 			round_commit(w, &round);
@@ -299,6 +302,7 @@ static void *work(void *arg)
 	inbox_close(w->inbox);
 	w->inbox = NULL;
 	partitions_reassigned(w);
+	peers_leave(w);
 	worker_say(w, WORKER_ENDED, "has ended");
 	return NULL;
 }

@@ -148,7 +148,8 @@ void worker_show(struct worker *w, bool at_once)
 		struct partition *p = &w->partitions[i];
 		if (!p->assigned)
 			continue;
-		if (gauges) /* also anew: another worker of this process may have hidden it since, when it lost it to us */
+		if (gauges) /* also anew: another worker of this process may have hidden it since, when it lost it to us
+			     */
 			metrics_set(w->metrics, p->gauge, p->state);
 		if (p->state != PARTITION_RUNNING)
 			continue;

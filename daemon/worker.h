@@ -1,7 +1,7 @@
 /* Inside of a worker: what its files share.  run.c is the loop; collect.c takes records in, partitions.c takes
  * partitions over, round.c makes a round of what there is to do, turn.c steps each partition's part of it, sweep.c
- * judges anew after a change of rules, commit.c commits, show.c tells how it is.  All of this belongs to the worker's
- * thread, but for what `lock` guards. */
+ * judges anew after a change of rules, commit.c commits, peers.c compares rules with other daemons, show.c tells how it
+ * is.  All of this belongs to the worker's thread, but for what `lock` guards. */
 #ifndef WORKER_H
 #define WORKER_H
 #include "../consumers/decode.h"
@@ -75,6 +75,7 @@ struct worker_series {
 	series rejected[N_REJECT_CLASSES];
 	series timers, states, state_bytes, commits, aborts, late, takeovers, replayed, fenced;
 	series forwarded, outcomes, swept;
+	series peers_differ;
 	series commit_seconds, step_seconds, cache_seconds, batch_events, arena, kafka_errors, redis_errors;
 	series events[MAX_TOPICS], ignored[MAX_TOPICS];
 	series *messages; /* of each output */
@@ -132,7 +133,7 @@ struct worker {
 	int64_t sweep_room, sweep_filled; /* subjects that may be judged anew now; as of (ms, monotonic) */
 
 	enum worker_phase phase;
-	int64_t phase_since, status_due, gauges_due, polled;
+	int64_t phase_since, status_due, gauges_due, polled, peers_due;
 	char doing[SENTENCE_MAX];
 	struct pause pause;
 	int64_t committed;
@@ -221,7 +222,7 @@ struct turn { /* one partition's part of a round */
 	uint32_t *table; /* of subjects by key: place + 1; 0: free */
 	size_t mask;
 	struct sent_list messages, outcomes; /* by time */
-	struct str *strangers;               /* keys whose watch is gone: to be disarmed */
+	struct cache_due *strangers;         /* whose watch is gone: disarmed, to be judged when it is there again */
 	size_t n_strangers;
 	struct item *timer_rejects;     /* subjects whose timers make too large a state */
 	size_t n_swept;                 /* subjects that are judged anew */
@@ -260,6 +261,10 @@ void sweep_ask(struct worker *w, struct turn *t, size_t n_turns, int64_t *room);
 void sweep_list(struct worker *w, struct turn *t); /* what of the page is to be judged, into the turn's subjects */
 void sweep_note(const struct worker *w, struct turn *t);  /* in the new partition record */
 void sweep_moved(struct worker *w, const struct turn *t); /* after the commit, or where there was nothing to commit */
+
+/* --- peers.c */
+void peers_look(struct worker *w); /* now and then, with Redis there */
+void peers_leave(struct worker *w);
 
 /* --- commit.c */
 void round_commit(struct worker *w, struct round *r);

@@ -148,12 +148,14 @@ static void judge_partition(struct health *h, const struct worker_status *w, con
 static void describe(const struct worker_status *workers, size_t n, int64_t now, struct health_report *out)
 {
 	size_t partitions = 0;
-	int64_t lag = 0, committed = 0;
+	int64_t lag = 0, committed = 0, unswept = 0;
 	for (size_t i = 0; i < n; i++) {
 		partitions += workers[i].n_partitions;
 		committed = later(committed, workers[i].committed);
 		for (size_t k = 0; k < workers[i].n_partitions; k++)
 			lag += later(workers[i].partitions[k].lag, 0);
+		for (size_t k = 0; k < workers[i].n_partitions; k++)
+			unswept += workers[i].partitions[k].unswept;
 	}
 	if (!out->healthy)
 		snprintf(out->status, sizeof out->status, "UNHEALTHY: %s", out->why_unhealthy);
@@ -165,6 +167,10 @@ static void describe(const struct worker_status *workers, size_t n, int64_t now,
 		snprintf(out->status, sizeof out->status,
 			 "Working on %zu partitions; %" PRId64 " records wait, last commit %ld s ago.", partitions, lag,
 			 committed ? seconds(now - committed) : 0);
+	else if (unswept)
+		snprintf(out->status, sizeof out->status,
+			 "Keeping watch on %zu partitions; about %" PRId64 " subjects are yet to be judged by new rules.",
+			 partitions, unswept);
 	else
 		snprintf(out->status, sizeof out->status, "Keeping watch on %zu partitions; nothing waits.",
 			 partitions);

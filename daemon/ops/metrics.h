@@ -46,6 +46,8 @@
 	X(SWEPT, COUNTER, "swept_subjects_total", "", "", "Subjects judged anew because the rules had changed")       \
 	X(SWEEP_LEFT, GAUGE, "sweep_left_subjects", "partition", "",                                                  \
 	  "About so many subjects are yet to be looked at since the rules have changed; 0: complete")                 \
+	X(PEERS_DIFFER, GAUGE, "peers_with_other_rules", "", "",                                                      \
+	  "Other daemons of the instance that work by other rules or another revision")                               \
 	X(RELOADS, COUNTER, "reloads_total", "result", "", "Reloads of the configuration: ok or refused")             \
 	X(RELOAD_OK, GAUGE, "config_last_reload_successful", "", "", "1 where the newest reload was taken, else 0")   \
 	X(RELOAD_TIME, GAUGE, "config_last_reload_success_timestamp_seconds", "", "",                                 \

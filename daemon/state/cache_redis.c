@@ -446,3 +446,76 @@ struct str cache_holder(struct cache *c, const char *transactional_id, struct ar
 	struct reply *r = redis_ask(c->redis, &w, a, "GET", &why);
 	return r ? text_of(r) : (struct str){"", 0};
 }
+
+/* --- peers: one key each, which passes away by itself, and a set of their names */
+
+static void word_peer(struct words *w, struct cache *c, struct str node)
+{
+	word_text(w, arena_printf(&c->own, "%s:daemon:%.*s", c->settings->instance, (int)node.len, node.s));
+}
+
+static void word_peers(struct words *w, struct cache *c)
+{
+	word_text(w, arena_printf(&c->own, "%s:daemons", c->settings->instance));
+}
+
+bool cache_peers_tell(struct cache *c, const char *node, const char *text, struct err *why)
+{
+	arena_reset(&c->own);
+	struct words w = words_new(&c->own, 5);
+	word_text(&w, "SET");
+	word_peer(&w, c, str_of(node));
+	word_text(&w, text);
+	word_text(&w, "EX");
+	word_text(&w, "60");
+	if (!redis_ask(c->redis, &w, &c->own, "SET", why))
+		return false;
+	w.n = 0;
+	word_text(&w, "SADD");
+	word_peers(&w, c);
+	word_text(&w, node);
+	return redis_ask(c->redis, &w, &c->own, "SADD", why) != NULL;
+}
+
+static bool forget_peer(struct cache *c, struct str node, struct err *why)
+{
+	struct words w = words_new(&c->own, 3);
+	word_text(&w, "SREM");
+	word_peers(&w, c);
+	word(&w, node);
+	return redis_ask(c->redis, &w, &c->own, "SREM", why) != NULL;
+}
+
+bool cache_peers_leave(struct cache *c, const char *node, struct err *why)
+{
+	arena_reset(&c->own);
+	struct words w = words_new(&c->own, 2);
+	word_text(&w, "DEL");
+	word_peer(&w, c, str_of(node));
+	return redis_ask(c->redis, &w, &c->own, "DEL", why) && forget_peer(c, str_of(node), why);
+}
+
+struct cache_peer *cache_peers(struct cache *c, struct arena *a, size_t *n, struct err *why)
+{
+	arena_reset(&c->own);
+	struct words w = words_new(&c->own, 2);
+	word_text(&w, "SMEMBERS");
+	word_peers(&w, c);
+	struct reply *nodes = redis_ask(c->redis, &w, a, "SMEMBERS", why);
+	if (!nodes)
+		return NULL;
+	struct cache_peer *list = ARENA_ARRAY(a, struct cache_peer, nodes->n);
+	*n = 0;
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct str node = text_of(nodes->elements[i]);
+		w.n = 0;
+		word_text(&w, "GET");
+		word_peer(&w, c, node);
+		struct reply *r = redis_ask(c->redis, &w, a, "GET", why);
+		if (!r || (r->type != REPLY_STRING && !forget_peer(c, node, why)))
+			return NULL;
+		if (r->type == REPLY_STRING)
+			list[(*n)++] = (struct cache_peer){node, r->str};
+	}
+	return list;
+}

@@ -91,4 +91,13 @@ enum cache_answer cache_store(struct cache *c, struct cache_store *stores, size_
 /* --- who uses a transactional id: one line of text, for the message of whoever is fenced */
 bool cache_hold(struct cache *c, const char *transactional_id, const char *holder, struct err *why);
 struct str cache_holder(struct cache *c, const char *transactional_id, struct arena *a); /* empty: not known */
+
+/* --- the daemons of the instance: what each has told of itself within the last minute */
+struct cache_peer {
+	struct str node, text;
+};
+bool cache_peers_tell(struct cache *c, const char *node, const char *text, struct err *why);
+bool cache_peers_leave(struct cache *c, const char *node, struct err *why);
+/* All of them, the caller's own too; in a.  NULL: why. */
+struct cache_peer *cache_peers(struct cache *c, struct arena *a, size_t *n, struct err *why);
 #endif

@@ -22,4 +22,6 @@ bool codec_due(struct str bytes, int64_t *due);
 /* Was the subject judged last by rules other than these (watch.fingerprint)?  Without decoding the rest; one that has
  * ended isn't judged any more. */
 bool codec_stale(struct str bytes, uint64_t fingerprint);
+/* A copy that is stale by any rules; "" where the bytes are no state. */
+struct str codec_unjudged(struct str bytes, struct arena *a);
 #endif

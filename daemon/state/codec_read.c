@@ -570,3 +570,13 @@ bool codec_stale(struct str bytes, uint64_t fingerprint)
 	get_fixed(&x);
 	return get_fixed(&x) != fingerprint && (get_byte(&x) & FLAG_EXISTS);
 }
+
+struct str codec_unjudged(struct str bytes, struct arena *a)
+{
+	enum { RULES_AT = HEADER - sizeof(uint64_t) };
+	if (bytes.len <= HEADER)
+		return (struct str){"", 0};
+	char *copy = arena_copy(a, bytes.s, bytes.len);
+	memset(copy + RULES_AT, 0, sizeof(uint64_t));
+	return (struct str){copy, bytes.len};
+}

@@ -363,6 +363,34 @@ static void test_holder(void **state)
 	arena_close(&a);
 }
 
+static void test_peers(void **state)
+{
+	(void)state;
+	size_t n;
+	struct err why = {""};
+	struct arena a;
+	arena_init(&a);
+	struct cache *c = connected();
+	command("FLUSHALL", NULL, NULL);
+	assert_non_null(cache_peers(c, &a, &n, &why));
+	assert_int_equal(n, 0);
+	assert_true(cache_peers_tell(c, "one", "1 a", &why) && cache_peers_tell(c, "two", "2 b", &why));
+	assert_true(cache_peers_tell(c, "one", "3 c", &why));
+	struct cache_peer *list = cache_peers(c, &a, &n, &why);
+	assert_int_equal(n, 2);
+	size_t one = str_equal(list[0].node, STR("one")) ? 0 : 1;
+	assert_true(str_equal(list[one].text, STR("3 c")) && str_equal(list[!one].text, STR("2 b")));
+	command("DEL", "test:daemon:one", NULL); /* a minute has passed without a word */
+	list = cache_peers(c, &a, &n, &why);
+	assert_int_equal(n, 1);
+	assert_true(str_equal(list[0].node, STR("two")));
+	assert_true(cache_peers_leave(c, "two", &why));
+	assert_non_null(cache_peers(c, &a, &n, &why));
+	assert_int_equal(n, 0);
+	cache_free(c);
+	arena_close(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_full_and_forgetful),
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_peers),
 	};
 	signal(SIGPIPE, SIG_IGN); /* as in the daemon's workers */
 	if (!installed()) {
