@@ -350,6 +350,8 @@ static void update_case(struct engine *e, struct casefile *c)
 void update_cases(struct engine *e)
 {
 	struct subject *s = e->s;
+	for (uint32_t i = 0; i < s->n_cases; i++)
+		s->cases[i].level_before = case_level(&s->cases[i]);
 	join_alerts(e); /* first: what was answered at a unit that the subject has left is asked there */
 	for (uint32_t i = 0; i < s->n_cases; i++)
 		follow_alerts(e, &s->cases[i]);
@@ -362,6 +364,7 @@ void close_cases(struct engine *e, const char *reason)
 	struct subject *s = e->s;
 	for (uint32_t i = 0; i < s->n_cases; i++) {
 		struct casefile *c = &s->cases[i];
+		c->level_before = case_level(c);
 		if (c->open && c->messages > 0) {
 			send_end(e, c, CASE_CLOSED, reason);
 			send_outcome(e, c, reason, c->missed ? ON_TIME_NO : ON_TIME_ABSENT, true);

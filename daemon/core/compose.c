@@ -337,7 +337,7 @@ static uint32_t shown_level(const struct engine *e, const struct casefile *c, en
 			level[entry->left] = entry->level;
 		n[entry->left]++;
 	}
-	return n[0] ? level[0] : n[1] && type == CASE_CLOSED ? level[1] : c->level;
+	return n[0] ? level[0] : n[1] && type == CASE_CLOSED ? level[1] : c->level_before;
 }
 
 static void compose_case(struct engine *e, struct message *m, const struct casefile *c, const struct unit *to)

@@ -81,6 +81,7 @@ struct casefile {
 	uint32_t number;       /* of the newest case */
 	uint32_t previous;     /* number of the case that the open one follows up; 0: none */
 	uint32_t follow_up;    /* within a step: what `previous` will be if a case opens */
+	uint32_t level_before; /* within a step: the case's level before it */
 	bool open;
 	/* all below: of the open case */
 	struct str region;    /* the subject's */
@@ -97,7 +98,7 @@ struct casefile {
 	bool answered;        /* an answer was given: */
 	enum answer_kind result;
 	int64_t answered_at;
-	int32_t answered_due;  /* the case's due when the answer came */
+	int32_t answered_due;                    /* the case's due when the answer came */
 	int64_t heard[ANSWER_MEASURE_TAKEN + 1]; /* ms: acknowledged, confirmed, measure taken; 0: not */
 	uint64_t feedback; /* hash of the newest feedback's source and id: a repeat is passed over */
 	struct case_alert *alerts;
