@@ -139,9 +139,10 @@ static struct cache_store store_of(struct worker *w, struct turn *t)
 				  .record = {b->data, (uint32_t)b->len},
 				  .changes = ARENA_ARRAY(&w->round, struct cache_change, most)};
 	for (const struct batch_subject *s = t->subjects; s; s = s->next)
-		if (s->subject.changed)
-			add_change(&out, changelog_key(&w->round, s->subject.watch, s->subject.key), s->bytes,
-				   s->subject.due != s->loaded_due, s->subject.due);
+		if (s->subject.changed || batch_moved(s))
+			add_change(&out, changelog_key(&w->round, s->subject.watch, s->subject.key),
+				   s->subject.changed ? s->bytes : (struct str){NULL, 0}, batch_moved(s),
+				   s->subject.due);
 	for (size_t i = 0; i < t->n_strangers; i++)
 		add_change(&out, t->strangers[i], (struct str){NULL, 0}, true, TIME_NEVER);
 	for (struct item *i = t->timer_rejects; i; i = i->next)

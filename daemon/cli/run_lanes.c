@@ -72,7 +72,8 @@ static bool sort_into_lanes(struct run *r, struct err *why)
 
 static bool load(struct lane *lane, struct memory_subject *m, struct err *why)
 {
-	return batch_find(lane->batch, m->watch, m->key) || batch_load(lane->batch, m->watch, m->key, m->bytes, why);
+	return batch_find(lane->batch, m->watch, m->key) ||
+	       batch_load(lane->batch, m->watch, m->key, m->bytes, m->due, why);
 }
 
 static bool load_due(struct lane *lane, int64_t upto, struct err *why)

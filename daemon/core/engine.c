@@ -168,7 +168,8 @@ static void choose_rules(struct engine *e)
 		qsort(e->queue, e->n_queue, sizeof *e->queue, by_index);
 }
 
-static void judge_rules(struct engine *e)
+/* Returns the day at which a verdict may next change by time alone. */
+static int32_t judge_rules(struct engine *e)
 {
 	struct subject *s = e->s;
 	bool all = s->ruleset != e->ruleset->fingerprint;
@@ -185,16 +186,16 @@ static void judge_rules(struct engine *e)
 		s->ruleset = e->ruleset->fingerprint;
 		s->changed = true;
 	}
-	if (recheck != s->recheck) {
-		s->recheck = recheck;
-		s->changed = true;
-	}
+	return recheck;
 }
 
-static void settle_due(struct engine *e)
+/* Most timers change nothing but the time of the next one, and write no state for that: the index alone keeps `due`.  A
+ * state that is loaded again has the `recheck` of its last change, so that is what the next step goes by, loaded or
+ * not: what comes out doesn't depend on where a batch ends. */
+static void settle_due(struct engine *e, int32_t recheck)
 {
 	struct subject *s = e->s;
-	int64_t due = day_start(e->ruleset->zone, s->recheck);
+	int64_t due = day_start(e->ruleset->zone, recheck);
 	for (uint32_t i = 0; i < s->n_alerts; i++) {
 		int64_t at = s->alerts[i].state == ALERT_OVER ? TIME_NEVER : alert_due(e, &s->alerts[i]);
 		due = at < due ? at : due;
@@ -203,9 +204,11 @@ static void settle_due(struct engine *e)
 		int64_t at = case_due(e, &s->cases[i]);
 		due = at < due ? at : due;
 	}
-	if (due != s->due)
-		s->changed = true;
 	s->due = due;
+	if (s->changed) {
+		s->recheck = recheck;
+		s->due_then = due;
+	}
 }
 
 /* Older than the end of the subject: "older events are ignored from then on". */
@@ -233,17 +236,11 @@ static void begin(struct engine *e, struct subject *s, int64_t now, struct effec
 	forget_values(e);
 }
 
-static bool is_dirty(const struct engine *e)
-{
-	static const struct inputs none;
-	return memcmp(&e->dirty, &none, sizeof none) != 0;
-}
-
 bool engine_step(struct engine *e, struct subject *s, const struct event *event, int64_t now, struct effects *fx,
 		 struct err *why)
 {
 	struct prepared p;
-	bool folds = event && event->type;
+	bool folds = event && event->type, changed_before = s->changed;
 	begin(e, s, now, fx);
 	if (folds && !prepare_event(e, event, &p, why))
 		return false;
@@ -251,6 +248,7 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 		return false;
 	if (folds && is_over(s, &p))
 		return true;
+	s->changed = false;
 	pass_deadlines(e);
 	if (event && event->answer)
 		apply_answer(e, event);
@@ -260,13 +258,15 @@ bool engine_step(struct engine *e, struct subject *s, const struct event *event,
 	} else if (folds) {
 		fold_event(e, &p);
 	}
-	forget_values(e);          /* what a closing message has read is of before */
-	if (!event || is_dirty(e)) /* a repeat leaves the state as it is, to the byte */
-		fold_prune(e);
+	forget_values(e); /* what a closing message has read is of before */
+	int32_t recheck = s->recheck;
 	if (s->exists) {
-		judge_rules(e);
+		recheck = judge_rules(e);
 		update_cases(e);
 	}
-	settle_due(e);
+	if (s->changed) /* a repeat leaves the state as it is, to the byte, and so does a timer without effect */
+		fold_prune(e);
+	settle_due(e, recheck);
+	s->changed |= changed_before;
 	return true;
 }

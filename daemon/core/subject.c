@@ -10,7 +10,8 @@ void subject_init(struct subject *s, struct arena *arena, const struct watch *wa
 			      .ended_at = -TIME_NEVER,
 			      .ended_time = -TIME_NEVER,
 			      .recheck = DAY_NEVER,
-			      .due = TIME_NEVER};
+			      .due = TIME_NEVER,
+			      .due_then = TIME_NEVER};
 	s->facts = ARENA_ARRAY(arena, struct known, watch->n_facts);
 	s->lists = ARENA_ARRAY(arena, struct members, watch->n_lists);
 	s->cap_origins = 8;

@@ -124,8 +124,9 @@ struct subject {
 	struct casefile *cases;
 	uint32_t n_cases, cap_cases;
 	uint64_t ruleset; /* fingerprint of the rules it was last evaluated with */
-	int32_t recheck;  /* the day at which a verdict may change by time alone; DAY_NEVER */
+	int32_t recheck;  /* the day at which a verdict may change by time alone, as of the last change; DAY_NEVER */
 	int64_t due;      /* ms: the next timer of all kinds; TIME_NEVER: none.  Derived, kept for the index */
+	int64_t due_then; /* due as of the last change: what the stored state has */
 };
 
 /* Sets used[i] for each origin that something still refers to; used has n_origins elements, cleared before. */

@@ -119,7 +119,7 @@ static bool before(const struct due *a, const struct due *b)
 
 static void push_due(struct batch *b, struct batch_subject *s)
 {
-	if (s->subject.due == TIME_NEVER)
+	if (s->subject.due >= DUE_PASSED)
 		return;
 	if (b->n_heap == b->cap_heap) {
 		b->cap_heap = b->cap_heap ? b->cap_heap * 2 : 1024;
@@ -152,7 +152,7 @@ static void pop_due(struct batch *b)
 /* --- loading and stepping */
 
 struct batch_subject *batch_load(struct batch *b, const struct watch *watch, struct str key, struct str bytes,
-				 struct err *why)
+				 int64_t due, struct err *why)
 {
 	struct batch_subject *s = arena_zero(&b->subjects, sizeof *s);
 	key = arena_str(&b->arena, key);
@@ -161,7 +161,11 @@ struct batch_subject *batch_load(struct batch *b, const struct watch *watch, str
 	else if (!codec_decode(&s->subject, &b->arena, engine_ruleset(b->engine), watch, key,
 			       (struct str){arena_copy(&b->arena, bytes.s, bytes.len), bytes.len}, why))
 		return NULL;
-	s->loaded_due = s->subject.due;
+	if (due != INT64_MIN)
+		s->subject.due = due;
+	else if (s->subject.due <= b->clock)
+		s->subject.due = DUE_PASSED;
+	s->indexed = s->subject.due;
 	widen(b);
 	*slot(b, watch, key) = s;
 	*b->last = s;
@@ -205,6 +209,11 @@ bool batch_event(struct batch *b, const struct event *event, int64_t now, struct
 	if (s->subject.due != due)
 		push_due(b, s);
 	return true;
+}
+
+bool batch_moved(const struct batch_subject *s)
+{
+	return s->subject.due != s->indexed;
 }
 
 struct batch_subject *batch_store(struct batch *b)

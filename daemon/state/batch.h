@@ -2,9 +2,9 @@
  * The same code serves the daemon (bytes from Redis) and `shouwangctl run` (bytes from memory).
  *
  *     batch_begin(b, clock)                  the partition's clock as its record has it
- *     batch_load(b, watch, key, bytes)       each subject of the batch's events, and those with timers due
+ *     batch_load(b, watch, key, bytes, due)  each subject of the batch's events, and those with timers due
  *     batch_timers(b, now) / batch_event(b, event, now)     in order
- *     batch_changed(b, …)                    what to write
+ *     batch_store(b)                         what to write
  */
 #ifndef BATCH_H
 #define BATCH_H
@@ -13,11 +13,15 @@
 
 enum clock_mode { CLOCK_WALL, CLOCK_FIXED, CLOCK_EVENTS };
 
+/* The due time of a subject whose stored one has passed: its timer fired since, without effect; the index alone knows
+ * the next, which is later than the batch goes.  Known again after the next step. */
+#define DUE_PASSED (TIME_NEVER - 1)
+
 struct batch_subject {
 	struct subject subject;
 	struct batch_subject *next; /* in order of loading */
 	struct str bytes;           /* after batch_store: the state to write, where subject.changed */
-	int64_t loaded_due;         /* the due time that the index holds */
+	int64_t indexed;            /* the due time that the index holds; DUE_PASSED: one that isn't known */
 };
 struct batch;
 struct batch *batch_new(struct engine *engine, enum clock_mode mode);
@@ -28,9 +32,12 @@ void batch_begin(struct batch *b, int64_t clock);
 int64_t batch_clock(const struct batch *b);
 /* Is it loaded?  NULL: no. */
 struct batch_subject *batch_find(struct batch *b, const struct watch *watch, struct str key);
-/* bytes len 0: not known yet.  Copies key and bytes.  NULL: the bytes can't be read, why says so. */
+/* bytes len 0: not known yet.  due: as the index has it; INT64_MIN: the index has nothing for it up to the batch's end.
+ * Copies key and bytes.  NULL: the bytes can't be read, why says so. */
 struct batch_subject *batch_load(struct batch *b, const struct watch *watch, struct str key, struct str bytes,
-				 struct err *why);
+				 int64_t due, struct err *why);
+/* Is the due time another than the index has? */
+bool batch_moved(const struct batch_subject *s);
 /* The partition's time moves to now (with CLOCK_EVENTS: the event's time where later), all timers of loaded subjects
  * due up to then fire in the order of due time and subject (with CLOCK_EVENTS each at its own due time, else at
  * now), and then the event is stepped.  Its subject must be loaded.  False: rejected, why says so.

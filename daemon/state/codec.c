@@ -390,7 +390,7 @@ void codec_encode(const struct subject *s, const struct ruleset *r, struct buffe
 	x.order = ARENA_ARRAY(s->arena, uint32_t, s->n_origins);
 	number_origins(&x);
 	put_byte(b, VERSION);
-	put_fixed(b, (uint64_t)s->due);
+	put_fixed(b, (uint64_t)s->due_then);
 	put_fixed(b, s->ruleset);
 	bool ended = s->ended_at != -TIME_NEVER;
 	put_byte(b, (s->exists ? FLAG_EXISTS : 0u) | (ended ? FLAG_ENDED : 0u));

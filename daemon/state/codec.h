@@ -17,6 +17,6 @@ bool codec_decode(struct subject *s, struct arena *arena, const struct ruleset *
 		  struct str key, struct str bytes, struct err *why);
 /* For tests and simulations: encodes, decodes and encodes again; false where the bytes differ, why says how. */
 bool codec_check(const struct subject *s, const struct ruleset *r, struct err *why);
-/* The next due time (ms; TIME_NEVER: none), without decoding the rest. */
+/* The next due time as of the last change (ms; TIME_NEVER: none), without decoding the rest. */
 bool codec_due(struct str bytes, int64_t *due);
 #endif

@@ -486,7 +486,7 @@ static void read_header(struct reader *x)
 		x->part = "version";
 		fail(x);
 	}
-	s->due = (int64_t)get_fixed(x);
+	s->due = s->due_then = (int64_t)get_fixed(x);
 	s->ruleset = get_fixed(x);
 	unsigned flags = get_byte(x);
 	s->exists = flags & FLAG_EXISTS;
