@@ -303,13 +303,13 @@ bool inbox_committed(struct inbox *in, struct inbox_place *list, size_t n, int t
 	return ok;
 }
 
-/* As a time, "beginning" asks for the earliest offset. */
-bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+/* As times, "beginning" and "end" ask for the earliest offset and the last one. */
+static bool ask_offsets(struct inbox *in, struct inbox_place *list, size_t n, int64_t time, int timeout_ms,
+			const char *doing, struct err *why)
 {
-	static const char doing[] = "asking for the earliest offsets";
 	rd_kafka_topic_partition_list_t *l = list_of(in, list, n);
 	for (size_t i = 0; i < n; i++)
-		l->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+		l->elems[i].offset = time;
 	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(in->rk, l, timeout_ms);
 	bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ? take_offsets(list, n, l, doing, why)
 						     : err_set(why, "%s: %s", doing, rd_kafka_err2str(code));
@@ -317,14 +317,35 @@ bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int ti
 	return ok;
 }
 
-bool inbox_away(struct inbox *in, const char **what)
+bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+{
+	return ask_offsets(in, list, n, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, "asking for the earliest offsets", why);
+}
+
+static bool ask_any(struct inbox *in, int timeout_ms, const char *doing, struct err *why)
 {
 	const struct rd_kafka_metadata *m;
-	*what = in->trouble.what;
-	if (in->trouble.away && rd_kafka_metadata(in->rk, 0, NULL, &m, 1000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		rd_kafka_metadata_destroy(m);
+	rd_kafka_resp_err_t code = rd_kafka_metadata(in->rk, 0, NULL, &m, timeout_ms);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_set(why, "%s: %s", doing, rd_kafka_err2str(code));
+	rd_kafka_metadata_destroy(m);
+	return true;
+}
+
+bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+{
+	static const char doing[] = "asking Kafka where the topics end";
+	bool ok = n ? ask_offsets(in, list, n, RD_KAFKA_OFFSET_END, timeout_ms, doing, why)
+		    : ask_any(in, timeout_ms, doing, why);
+	if (ok)
 		in->trouble.away = false;
-	}
+	else if (in->trouble.away)
+		err_prefix(why, "%s", in->trouble.what);
+	return ok;
+}
+
+bool inbox_trouble(const struct inbox *in)
+{
 	return in->trouble.away;
 }
 

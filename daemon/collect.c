@@ -163,6 +163,8 @@ static enum inbox_news poll_once(struct worker *w, int wait_ms)
 	struct err why;
 	why.text[0] = '\0';
 	enum inbox_news news = inbox_poll(w->inbox, wait_ms, &w->collected, &in, &why);
+	if (news == INBOX_NOTHING)
+		w->emptied = clock_monotonic();
 	take_news(w, news, &in, why.text);
 	return news;
 }

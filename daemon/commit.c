@@ -262,9 +262,12 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 		struct turn *t = &r->turns[i];
 		if (!t->touched)
 			continue;
-		t->partition->record = t->record;
-		t->partition->unsaved = false;
-		t->partition->committed = w->committed;
+		struct partition *p = t->partition;
+		p->record = t->record;
+		p->unsaved = false;
+		if (p->n_items) /* timers alone are no progress of the input, unless it is they that it waits for */
+			p->progress = w->committed;
+		metrics_set(w->metrics, p->committed, (double)clock_wall() / 1000);
 	}
 	fault_point(FAULT_AFTER_COMMIT);
 	follow(w, r);

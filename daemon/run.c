@@ -34,13 +34,20 @@ void worker_pause(struct worker *w, bool away, const char *why)
 	if (p->delay > PAUSE_MOST_MS)
 		p->delay = PAUSE_MOST_MS;
 	p->until = now + p->delay;
-	if (away && !p->away) {
-		p->away = true;
-		p->away_since = now;
-	}
+	if (away)
+		worker_away(w, now, why);
 	partitions_forget(w);
-	worker_say(w, WORKER_PAUSED, "%s; tries again", why);
+	worker_say(w, WORKER_PAUSED, "tries again in %" PRId64 " ms: %s", p->delay, why);
 	log_every(60, LOG_LEVEL_WARNING, "worker %" PRId32 " pauses: %s", w->number, why);
+}
+
+void worker_away(struct worker *w, int64_t since, const char *why)
+{
+	struct pause *p = &w->pause;
+	if (!p->away)
+		p->away_since = since;
+	p->away = true;
+	snprintf(p->why, sizeof p->why, "%s", why);
 }
 
 void worker_fine(struct worker *w)
@@ -48,6 +55,7 @@ void worker_fine(struct worker *w)
 	if (w->pause.away)
 		log_info("worker %" PRId32 ": Kafka and Redis answer again", w->number);
 	w->pause.away = false;
+	w->answered = clock_monotonic();
 }
 
 static bool paused(const struct worker *w)
@@ -388,7 +396,8 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 	w->number = options->number;
 	w->metrics = options->metrics;
 	w->meter = metrics_meter(w->metrics);
-	atomic_store(&w->moved, clock_monotonic());
+	w->settled = w->answered = clock_monotonic();
+	atomic_store(&w->moved, w->settled);
 	name_series(w);
 	use_rules(w, ruleset_hold(options->ruleset));
 	worker_say(w, WORKER_STARTING, "starts");

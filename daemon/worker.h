@@ -29,17 +29,24 @@ struct item {
 	int32_t right;  /* ITEM_MISPLACED: the partition that it is forwarded to */
 };
 
-struct reading {      /* of one topic in one partition */
-	int64_t seen; /* the offset behind the newest record or end that was read; -1: none yet */
-	bool at_end;  /* the newest was an end: of what is committed */
+struct reading {       /* of one topic in one partition */
+	int64_t seen;  /* the offset behind the newest record or end that was read; -1: none yet */
+	bool at_end;   /* the newest was an end: of what is committed */
+	int64_t end;   /* where Kafka says that it ends, of what is committed; -1: not told yet */
+	int64_t told;  /* ms, monotonic: when it said so, or we took over */
+	int64_t moved; /* ms, monotonic: when we last saw seen move from seen_before, or nothing to read */
+	int64_t seen_before;
 	series lag, unstable;
 };
 struct partition {
 	int32_t id;
 	bool assigned; /* of every topic */
 	enum partition_state state;
-	int64_t since, committed, caught_up; /* ms, monotonic */
+	int64_t since, progress; /* ms, monotonic */
 	int64_t lag, replayed, replay;
+	int64_t replay_from, furthest; /* changelog offsets: where the last takeover began, and how far any came */
+	enum partition_hold hold;
+	int64_t held; /* ms */
 	char why[SENTENCE_MAX];
 	int64_t retry; /* ms, monotonic: not taken over before */
 	struct partition_record record;
@@ -50,13 +57,14 @@ struct partition {
 	size_t n_items;
 	int64_t look; /* ms, monotonic: when to look for due timers */
 	struct reading reading[MAX_TOPICS];
-	series gauge, clock_ahead, clock_behind;
+	series gauge, committed, clock_ahead, clock_behind;
 };
 
 struct pause {
 	int64_t until, delay; /* ms */
 	bool away;            /* a server is */
 	int64_t away_since;
+	char why[SENTENCE_MAX];
 };
 struct worker_series {
 	series rejected[N_REJECT_CLASSES];
@@ -122,7 +130,10 @@ struct worker {
 	unsigned again; /* rounds aborted in a row */
 
 	enum worker_phase phase;
-	int64_t phase_since, status_due, gauges_due, polled;
+	int64_t phase_since, settled, status_due, gauges_due, polled;
+	int64_t asked, told; /* ms, monotonic: when Kafka was last asked where the topics end, and last said so */
+	int64_t answered;    /* ms, monotonic: when it and Redis last answered anything of the kind */
+	int64_t emptied;     /* ms, monotonic: when the consumer last had nothing more to give */
 	char doing[SENTENCE_MAX];
 	struct pause pause;
 	int64_t committed;
@@ -135,7 +146,9 @@ void worker_say(struct worker *w, enum worker_phase phase, const char *format, .
 	__attribute__((format(printf, 3, 4)));
 /* Waits a growing while and takes everything over anew; says so once a minute. */
 void worker_pause(struct worker *w, bool away, const char *why);
-void worker_fine(struct worker *w);           /* servers answer: the next pause is short again */
+void worker_fine(struct worker *w); /* servers answer */
+/* A server keeps us waiting, since then at least; work goes on as far as it can. */
+void worker_away(struct worker *w, int64_t since, const char *why);
 void worker_show(struct worker *w, bool now); /* brings the status up to date, now and then */
 
 /* --- collect.c */
@@ -166,6 +179,8 @@ void partitions_reassigned(struct worker *w); /* what the group says now */
 void partitions_forget(struct worker *w);     /* nothing known of them holds: all must be taken over anew */
 /* Takes over those that wait for it, and reads those that run.  False: there is nothing to work on yet. */
 bool partitions_ready(struct worker *w);
+/* Now and then asks Kafka where the topics end: a consumer that gets nothing can't tell whether nothing is there. */
+void partitions_ask(struct worker *w);
 void partitions_close(struct worker *w);
 
 /* --- round.c */

@@ -28,6 +28,8 @@
 	X(LAG, GAUGE, "lag_events", "topic", "partition", "Events not yet committed, of partitions owned here")       \
 	X(UNSTABLE, GAUGE, "unstable_records", "topic", "partition",                                                  \
 	  "High watermark minus last stable offset: a hanging transaction where it doesn't move")                     \
+	X(LAST_COMMIT, GAUGE, "last_commit_timestamp_seconds", "partition", "",                                       \
+	  "When a transaction for the partition was last committed here")                                             \
 	X(PARTITION_STATE, GAUGE, "partition_state", "partition", "",                                                 \
 	  "0 waiting, 1 taking over, 2 running, 3 stopped by a fault")                                                \
 	X(TAKEOVERS, COUNTER, "takeovers_total", "", "", "Partitions taken over")                                     \

@@ -109,6 +109,14 @@ bool cache_connect(struct cache *c, struct err *why)
 	return false;
 }
 
+bool cache_answers(struct cache *c, struct err *why)
+{
+	arena_reset(&c->own);
+	struct words w = words_new(&c->own, 1);
+	word_text(&w, "PING");
+	return redis_ask(c->redis, &w, &c->own, "PING", why) != NULL;
+}
+
 void cache_disconnect(struct cache *c)
 {
 	redis_disconnect(c->redis);

@@ -26,6 +26,8 @@ struct cache *cache_new(const struct settings *s, struct err *why); /* doesn't c
 void cache_free(struct cache *c);
 /* Connects, authenticates, refuses a maxmemory-policy that forgets, and loads the scripts. */
 bool cache_connect(struct cache *c, struct err *why);
+/* Does it answer? */
+bool cache_answers(struct cache *c, struct err *why);
 void cache_disconnect(struct cache *c);
 bool cache_connected(const struct cache *c);
 

@@ -25,7 +25,7 @@ struct takeover_replay {
 	size_t bytes;
 	struct str record;             /* the newest partition record among them */
 	bool known;                    /* part.record is set */
-	int64_t start, next, target;   /* target -1: not known yet */
+	int64_t next, target;          /* target -1: not known yet */
 	int64_t moved;                 /* ms, monotonic */
 	struct inbox_place *committed; /* by topic */
 };
@@ -126,7 +126,7 @@ static bool ask_cache(const struct takeover *t, struct takeover_part *p, struct 
 	}
 	check_identity(t, p, &head);
 	p->watermark = head.watermark;
-	p->private->start = p->private->next = head.watermark;
+	p->from = p->furthest = p->private->next = head.watermark;
 	return true;
 }
 
@@ -228,8 +228,8 @@ static bool advance(const struct takeover *t, struct takeover_part *p, int64_t n
 	r->moved = clock_monotonic();
 	if (r->target < 0)
 		r->target = changelog_high(t->changelog, p->partition);
-	p->replay = r->target - r->start;
-	p->replayed = next - r->start;
+	p->replay = r->target - p->from;
+	p->replayed = next - p->from;
 	bool complete = r->target >= 0 && next >= r->target;
 	if ((complete || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
 		return false;
@@ -259,6 +259,7 @@ static bool replay_some(const struct takeover *t, struct takeover_part *parts, s
 		if (!p)
 			return true;
 		take_item(p, &item);
+		p->furthest = item.offset + 1;
 		return p->end != TAKEOVER_UNDECIDED || advance(t, p, item.offset + 1, why);
 	case CHANGELOG_END:
 		return !p || advance(t, p, item.offset, why);
@@ -451,7 +452,7 @@ enum takeover_answer takeover_run(const struct takeover *t, struct takeover_part
 	if (!list || !replays)
 		abort();
 	for (size_t i = 0; i < n; i++) {
-		parts[i] = (struct takeover_part){.partition = parts[i].partition, .private = &replays[i]};
+		parts[i] = (struct takeover_part){.partition = parts[i].partition, .from = -1, .private = &replays[i]};
 		replays[i].target = -1;
 		arena_init(&replays[i].arena);
 	}
