@@ -180,7 +180,10 @@ static void follow(struct worker *w, struct round *r)
 		of[n] = t;
 		stores[n++] = store_of(w, t);
 	}
-	if (n && cache_store(w->cache, stores, n, &w->round, &why) != CACHE_OK) {
+	worker_calls(w, "writing states to Redis");
+	enum cache_answer answer = n ? cache_store(w->cache, stores, n, &w->round, &why) : CACHE_OK;
+	worker_calls(w, NULL);
+	if (answer != CACHE_OK) {
 		meter_add(w->meter, w->series.redis_errors, 1);
 		worker_pause(w, true, why.text);
 		return;
@@ -317,7 +320,10 @@ void round_commit(struct worker *w, struct round *r)
 {
 	struct err why = {""};
 	int64_t start = clock_monotonic();
-	switch (transact(w, r, &why)) {
+	worker_calls(w, "committing a transaction to Kafka");
+	enum outbox_answer answer = transact(w, r, &why);
+	worker_calls(w, NULL);
+	switch (answer) {
 	case OUTBOX_OK:
 		committed(w, r, start);
 		return;

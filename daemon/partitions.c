@@ -9,9 +9,9 @@
 enum {
 	STOPPED_RETRY_MS = 60000,
 	WAITS_RETRY_MS = 2000,
-	ASK_WAIT_MS = 2000,
 	ASK_LEAST_MS = 1000, /* how often, between these */
 	ASK_MOST_MS = 30000,
+	ASK_WAIT_MS = 2000, /* at most */
 };
 
 const char *partition_state_name(enum partition_state state)
@@ -330,13 +330,16 @@ static size_t list_running(const struct worker *w, struct inbox_place *list)
 }
 
 /* Running partitions look into Redis for timers each second; without any, it is asked here. */
-static bool ask(struct worker *w, struct err *why)
+static bool ask(struct worker *w, int64_t wait, struct err *why)
 {
 	struct inbox_place *list = calloc(w->n_partitions * w->n_topics + 1, sizeof *list);
 	if (!list)
 		abort();
 	size_t n = list_running(w, list);
-	bool ok = inbox_ends(w->inbox, list, n, ASK_WAIT_MS, why) && (n || cache_answers(w->cache, why));
+	worker_calls(w, "asking Kafka and Redis whether they are there");
+	bool ok = inbox_ends(w->inbox, list, n, wait < ASK_WAIT_MS ? (int)wait : ASK_WAIT_MS, why) &&
+		  (n || cache_answers(w->cache, why));
+	worker_calls(w, NULL);
 	for (size_t i = 0; ok && i < n; i++)
 		take_end_of(w, &list[i]);
 	free(list);
@@ -353,7 +356,7 @@ void partitions_ask(struct worker *w)
 		often = ASK_LEAST_MS;
 	if (clock_monotonic() - w->asked < often)
 		return;
-	bool ok = ask(w, &why);
+	bool ok = ask(w, often, &why);
 	w->asked = clock_monotonic();
 	if (ok) {
 		w->told = w->asked;

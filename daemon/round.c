@@ -170,7 +170,10 @@ static bool load_all(struct worker *w, struct round *r)
 	struct cache_load *loads = ARENA_ARRAY(&w->round, struct cache_load, r->n);
 	for (size_t i = 0; i < r->n; i++)
 		loads[i] = r->turns[i].load;
-	if (cache_load(w->cache, loads, r->n, &w->round, &why) != CACHE_OK) {
+	worker_calls(w, "reading states from Redis");
+	enum cache_answer answer = cache_load(w->cache, loads, r->n, &w->round, &why);
+	worker_calls(w, NULL);
+	if (answer != CACHE_OK) {
 		meter_add(w->meter, w->series.redis_errors, 1);
 		worker_pause(w, true, why.text);
 		return false;

@@ -24,6 +24,11 @@ bool worker_ending(const struct worker *w)
 	return atomic_load(&w->end);
 }
 
+void worker_calls(struct worker *w, const char *call)
+{
+	atomic_store_explicit(&w->call, call, memory_order_relaxed);
+}
+
 /* --- pauses */
 
 void worker_pause(struct worker *w, bool away, const char *why)
@@ -139,11 +144,13 @@ static bool reach_producer(struct worker *w, struct err *why)
 static bool reach_servers(struct worker *w)
 {
 	struct err why = {""};
-	if (reach_cache(w, &why) && reach_consumer(w, &why) && check_topics(w, &why) && subscribe(w, &why) &&
-	    reach_producer(w, &why))
-		return true;
-	worker_pause(w, true, why.text);
-	return false;
+	worker_calls(w, "connecting to Redis and Kafka");
+	bool ok = reach_cache(w, &why) && reach_consumer(w, &why) && check_topics(w, &why) && subscribe(w, &why) &&
+		  reach_producer(w, &why);
+	worker_calls(w, NULL);
+	if (!ok)
+		worker_pause(w, true, why.text);
+	return ok;
 }
 
 /* --- rules */

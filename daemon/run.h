@@ -80,6 +80,7 @@ struct worker_status {
 	int64_t settled; /* ms, monotonic: when it last had joined and was taking nothing over, or its takeover moved */
 	int64_t moved;   /* ms, monotonic: the loop last came round (it does at least each second, except in a call to
 			    a server); a watchdog of its own */
+	const char *call;                             /* to a server, that it is in; NULL: none */
 	int64_t committed;                            /* ms, monotonic: last commit; 0: none yet */
 	uint64_t events, rejected, messages, commits; /* since the start */
 	uint64_t fingerprint;                         /* of the rules in use */

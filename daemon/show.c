@@ -212,4 +212,5 @@ void worker_status(struct worker *w, struct arena *a, struct worker_status *out)
 		memcpy(out->partitions, w->shown_partitions, sizeof *out->partitions * out->n_partitions);
 	pthread_mutex_unlock(&w->lock);
 	out->moved = atomic_load(&w->moved);
+	out->call = atomic_load(&w->call);
 }

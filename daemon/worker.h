@@ -86,6 +86,7 @@ struct worker {
 	atomic_bool end;
 	atomic_bool renew; /* next_rules is set */
 	atomic_llong moved;
+	_Atomic(const char *) call; /* to a server, that it is in; NULL: none */
 	struct ruleset *next_rules; /* under lock */
 	struct worker_status shown; /* under lock; its partitions: */
 	struct partition_status *shown_partitions;
@@ -141,6 +142,8 @@ struct worker {
 };
 
 /* --- run.c */
+/* Notes the call to a server that the worker is about to make (a constant text), or that it is back from it (NULL). */
+void worker_calls(struct worker *w, const char *call);
 bool worker_ending(const struct worker *w);
 void worker_say(struct worker *w, enum worker_phase phase, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

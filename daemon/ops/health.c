@@ -53,8 +53,9 @@ static void judge_worker(const struct worker_status *w, int64_t now, int64_t sta
 	if (w->phase == WORKER_ENDED)
 		note(out, STUCK, true, "Worker %" PRId32 " has ended: %s", w->number, w->doing);
 	else if (now - w->moved > stall)
-		note(out, STUCK, w->phase != WORKER_RUNNING, "Worker %" PRId32 " has not moved for %ld s: %s",
-		     w->number, seconds(now - w->moved), w->doing);
+		note(out, STUCK, w->phase != WORKER_RUNNING, "Worker %" PRId32 " has not moved for %ld s: it %s%s%s",
+		     w->number, seconds(now - w->moved), w->doing, w->call ? " and is still " : "",
+		     w->call ? w->call : "");
 	else if (w->away)
 		note(out, if_longer(away, stall, STUCK), true,
 		     "Worker %" PRId32 " has been held up by Kafka or Redis for %ld s: %s; it %s", w->number,

@@ -136,8 +136,9 @@ static void a_worker_that_hangs_is_stuck(void **state)
 {
 	(void)state;
 	worker.moved = LONG_AGO;
-	strcpy(worker.doing, "commits");
-	expect(false, true, true, "Worker 1 has not moved for 125 s: commits");
+	expect(false, true, true, "Worker 1 has not moved for 125 s: it works on 1 partition");
+	worker.call = "committing";
+	expect(false, true, true, "it works on 1 partition and is still committing");
 }
 
 static void a_worker_that_ended_is_stuck(void **state)
