@@ -15,7 +15,7 @@ enum { EVENT_SUBJECTS = 2500, LOOK_MS = 1000 };
 struct keys {
 	struct str *list;
 	struct item **of; /* the first item of each */
-	size_t n;
+	size_t n, most;
 	uint32_t *table; /* index + 1; 0: free */
 	size_t mask;
 };
@@ -35,12 +35,18 @@ static uint64_t hash(struct str s)
 	return h ^ h >> 29;
 }
 
-static struct keys keys_new(struct arena *a, size_t n_items)
+static size_t least(size_t a, size_t b)
 {
-	size_t most = n_items < EVENT_SUBJECTS ? n_items : EVENT_SUBJECTS, size = 16;
+	return a < b ? a : b;
+}
+
+static struct keys keys_new(struct arena *a, size_t n_items, size_t room)
+{
+	size_t most = least(least(n_items, room), EVENT_SUBJECTS), size = 16;
 	while (size < most * 2)
 		size *= 2;
-	return (struct keys){.list = arena_alloc(a, sizeof(struct str) * (most + 1)),
+	return (struct keys){.most = most,
+			     .list = arena_alloc(a, sizeof(struct str) * (most + 1)),
 			     .of = arena_alloc(a, sizeof(struct item *) * (most + 1)),
 			     .table = ARENA_ARRAY(a, uint32_t, size),
 			     .mask = size - 1};
@@ -53,7 +59,7 @@ static bool keys_add(struct keys *k, struct item *item)
 	for (; k->table[i]; i = (i + 1) & k->mask)
 		if (str_equal(k->list[k->table[i] - 1], item->key))
 			return true;
-	if (k->n == EVENT_SUBJECTS)
+	if (k->n == k->most)
 		return false;
 	k->list[k->n] = item->key;
 	k->of[k->n] = item;
@@ -77,10 +83,10 @@ static int64_t now_of(const struct worker *w, const struct partition *p)
 	return now > p->record.clock ? now : p->record.clock;
 }
 
-static void take_items(struct worker *w, struct turn *t, struct keys *keys)
+static void take_items(struct worker *w, struct turn *t, struct keys *keys, size_t room)
 {
 	struct partition *p = t->partition;
-	*keys = keys_new(&w->round, p->n_items);
+	*keys = keys_new(&w->round, p->n_items, room);
 	t->items = p->first;
 	for (struct item *i = p->first; i; i = i->next) {
 		if (i->kind == ITEM_EVENT && !keys_add(keys, i))
@@ -94,10 +100,9 @@ static void take_items(struct worker *w, struct turn *t, struct keys *keys)
 }
 
 /* One more than the share is asked for, to see whether there are more. */
-static void ask_timers(const struct worker *w, struct turn *t, size_t n_turns)
+static void ask_timers(struct turn *t, size_t share)
 {
-	size_t share = (size_t)w->settings->batch.events / 2 / n_turns, room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
-	t->due_share = share < 1 ? 1 : share < room ? share : room;
+	t->due_share = share < 1 ? 1 : least(share, CACHE_MAX_FIELDS - 1 - t->load.n_keys);
 	t->load.due_until = t->now;
 	t->load.due_max = t->now == INT64_MIN ? 0 : t->due_share + 1;
 }
@@ -123,13 +128,16 @@ static void lend_batches(struct worker *w, struct round *r)
 				r->turns[i].batch = w->batches[next++];
 }
 
+/* Partitions that get no turn because there is no more room begin the next round. */
 static void choose(struct worker *w, struct round *r, struct keys **keys)
 {
 	int64_t now = clock_monotonic();
+	size_t room = w->load_most, first = w->first_turn;
 	*r = (struct round){.turns = ARENA_ARRAY(&w->round, struct turn, w->n_partitions + 1)};
 	*keys = ARENA_ARRAY(&w->round, struct keys, w->n_partitions + 1);
-	for (size_t i = 0; i < w->n_partitions; i++) {
-		struct partition *p = &w->partitions[i];
+	for (size_t i = 0; i < w->n_partitions && room; i++) {
+		size_t at = (first + i) % w->n_partitions;
+		struct partition *p = &w->partitions[at];
 		if (!wants_turn(p, now))
 			continue;
 		p->look = now + LOOK_MS;
@@ -138,11 +146,13 @@ static void choose(struct worker *w, struct round *r, struct keys **keys)
 		t->now = now_of(w, p);
 		t->load.partition = p->id;
 		t->load.watermark = p->watermark;
-		take_items(w, t, &(*keys)[r->n++]);
+		take_items(w, t, &(*keys)[r->n++], room);
+		room -= t->load.n_keys;
+		w->first_turn = room ? first : at + 1;
 	}
 	lend_batches(w, r);
 	for (size_t i = 0; i < r->n; i++)
-		ask_timers(w, &r->turns[i], r->n);
+		ask_timers(&r->turns[i], least((size_t)w->settings->batch.events / 2, room) / r->n);
 }
 
 /* With `clock: events`, all timers that are due before an event must fire before it.  Where more are due than the
@@ -164,20 +174,55 @@ static void cut_before_timers(struct turn *t)
 
 /* --- loading */
 
+/* One turn with one subject and two timers must be possible, however large their states. */
+static size_t load_bytes(const struct worker *w)
+{
+	size_t largest = 4 * outbox_max_state(w->outbox), bytes = (size_t)w->settings->batch.bytes;
+	return bytes > largest ? bytes : largest;
+}
+
+/* How many subjects the next round may load: as many as give half of what is allowed at most, by the sizes of these. */
+static void learn_sizes(struct worker *w, size_t subjects, size_t bytes)
+{
+	size_t half = load_bytes(w) / 2;
+	if (bytes > half)
+		w->load_most = subjects * half / bytes;
+	else if (bytes < half / 2 && subjects > w->load_most / 2)
+		w->load_most *= 2;
+	if (w->load_most < 1)
+		w->load_most = 1;
+}
+
+static size_t loaded(const struct cache_load *loads, size_t n)
+{
+	size_t subjects = 0;
+	for (size_t i = 0; i < n; i++)
+		subjects += loads[i].n_keys + loads[i].n_due;
+	return subjects;
+}
+
 static bool load_all(struct worker *w, struct round *r)
 {
 	struct err why = {""};
 	struct cache_load *loads = ARENA_ARRAY(&w->round, struct cache_load, r->n);
+	size_t bytes = load_bytes(w);
 	for (size_t i = 0; i < r->n; i++)
 		loads[i] = r->turns[i].load;
 	worker_calls(w, "reading states from Redis");
-	enum cache_answer answer = cache_load(w->cache, loads, r->n, &w->round, &why);
+	enum cache_answer answer = cache_load(w->cache, loads, r->n, &bytes, &w->round, &why);
 	worker_calls(w, NULL);
+	if (answer == CACHE_TOO_MUCH) {
+		w->load_most = least(w->load_most, loaded(loads, r->n)) / 4 + 1;
+		log_debug("worker %" PRId32 ": the states were too large, at most %zu subjects are loaded now",
+			  w->number, w->load_most);
+		return false;
+	}
 	if (answer != CACHE_OK) {
 		meter_add(w->meter, w->series.redis_errors, 1);
 		worker_pause(w, true, why.text);
 		return false;
 	}
+	learn_sizes(w, loaded(loads, r->n), bytes);
 	for (size_t i = 0; i < r->n; i++) {
 		r->turns[i].load = loads[i];
 		if (loads[i].answer == CACHE_OK)
@@ -302,9 +347,12 @@ static bool step_all(struct worker *w, struct turn *t, struct effects *fx, bool 
 	fx->rules = w->counts;
 	if (t->n_items == 0 || !by_events(w))
 		batch_timers(t->batch, t->now, fx);
-	for (size_t n = 0; n < t->n_items; n++, i = i->next)
+	for (size_t n = 0; n < t->n_items; n++, i = i->next) {
 		if (!step_item(w, t, i, fx, careful))
 			return false;
+		if (arena_used(&w->effects) > (size_t)w->settings->batch.bytes)
+			t->n_items = n + 1; /* the rest has another round */
+	}
 	return true;
 }
 

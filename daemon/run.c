@@ -16,6 +16,7 @@ enum {
 	PAUSE_MOST_MS = 30000,
 	PAUSE_FORGET_MS = 120000, /* after so long without one, the next is short again */
 	PRODUCER_WAIT_MS = 5000,
+	LOAD_FIRST = 64, /* subjects, of which nothing is known yet */
 	TOPICS_WAIT_MS = 5000,
 };
 
@@ -403,6 +404,7 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 	w->number = options->number;
 	w->metrics = options->metrics;
 	w->meter = metrics_meter(w->metrics);
+	w->load_most = LOAD_FIRST;
 	w->settled = w->answered = clock_monotonic();
 	atomic_store(&w->moved, w->settled);
 	name_series(w);

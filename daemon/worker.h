@@ -122,6 +122,9 @@ struct worker {
 	struct batch **batches;
 	size_t n_batches;
 
+	size_t load_most;  /* subjects that a round may load, by the sizes of late */
+	size_t first_turn; /* the partition that has the first turn in the next round */
+
 	struct arena collected; /* items */
 	size_t n_items;
 	struct arena round, effects; /* of one round */

@@ -34,7 +34,8 @@ struct settings {
 	int32_t workers, partitions, replication, min_insync_replicas;
 	struct {
 		int32_t events;
-		int64_t wait; /* ms */
+		int64_t wait;  /* ms */
+		int64_t bytes; /* of its events, of the states it loads and of what comes out: of each so many */
 	} batch;
 	bool reject_unknown_events;
 	int64_t future_tolerance; /* ms */

@@ -293,7 +293,7 @@ static enum cache_answer load_once(struct cache *c, struct cache_load *loads, si
 		for (int k = 0; k < replies[i]; k++) {
 			r = redis_receive(c->redis, a, "reading states", why);
 			if (!r)
-				return CACHE_LOST;
+				return redis_allowed(c->redis) ? CACHE_LOST : CACHE_TOO_MUCH;
 			if (r->type == REPLY_ERROR && !bad)
 				bad = r;
 		}
@@ -304,7 +304,7 @@ static enum cache_answer load_once(struct cache *c, struct cache_load *loads, si
 	return !bad || *script_missing ? CACHE_OK : lost(c, why, "reading states", bad->str.s);
 }
 
-enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why)
+static enum cache_answer load_all(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why)
 {
 	bool script_missing = false;
 	enum cache_answer answer = load_once(c, loads, n, a, &script_missing, why);
@@ -315,6 +315,17 @@ enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n
 		return CACHE_LOST;
 	answer = load_once(c, loads, n, a, &script_missing, why);
 	return script_missing ? lost(c, why, "reading states", "a script just loaded is gone") : answer;
+}
+
+enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, size_t *bytes, struct arena *a,
+			     struct err *why)
+{
+	redis_allow(c->redis, bytes ? *bytes : SIZE_MAX);
+	enum cache_answer answer = load_all(c, loads, n, a, why);
+	if (bytes)
+		*bytes -= redis_allowed(c->redis);
+	redis_allow(c->redis, SIZE_MAX);
+	return answer;
 }
 
 /* --- writing */

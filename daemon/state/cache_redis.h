@@ -16,7 +16,8 @@ struct cache;
 enum cache_answer {
 	CACHE_OK,
 	CACHE_REFUSED, /* another watermark than the known one, or none: take the partition over anew */
-	CACHE_LOST     /* no answer, or an error of Redis: it isn't known what was done; disconnected */
+	CACHE_LOST,    /* no answer, or an error of Redis: it isn't known what was done; disconnected */
+	CACHE_TOO_MUCH /* more bytes would have come than are allowed: ask for less; disconnected */
 };
 
 /* Fields that one script can write: Lua's unpack takes no more than some 8,000 values. */
@@ -62,8 +63,9 @@ struct cache_load {
 	struct cache_due *due;    /* by due time, then key */
 	size_t n_due;
 };
-/* CACHE_OK: each load has its own answer. */
-enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why);
+/* bytes: how many may come, and then how many have; NULL: any.  CACHE_OK: each load has its own answer. */
+enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, size_t *bytes, struct arena *a,
+			     struct err *why);
 
 /* --- writing, after the commit: one script for each partition, all in one round trip */
 struct cache_change {
