@@ -1,6 +1,7 @@
 /* The worker's consumer: assignments noted, records drained one by one and copied out. */
 #include "inbox_kafka.h"
 #include "../daemon/ops/log.h"
+#include "../daemon/ops/memory_bound.h"
 #include "kafka_client.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +20,6 @@ struct inbox {
 	bool rebalanced; /* since the last poll told so */
 };
 
-/* Librdkafka 2.0.2's consumer stalls when its queue is full, so the queue is wide (design.md section 11). */
 static const struct kafka_setting settings_of_inbox[] = {
 	{"enable.auto.commit", "false", true},
 	{"enable.auto.offset.store", "false", true},
@@ -27,8 +27,9 @@ static const struct kafka_setting settings_of_inbox[] = {
 	{"isolation.level", "read_committed", true},
 	{"partition.assignment.strategy", "range", true}, /* eager: cooperative is broken in 2.0.2 */
 	{"enable.partition.eof", "true", true},
-	{"queued.max.messages.kbytes", "65536", false},
-	{"queued.min.messages", "1000000", false},
+	{"queued.max.messages.kbytes", KAFKA_NUMBER(INPUT_QUEUE_KBYTES), false},
+	{"queued.min.messages", KAFKA_NUMBER(INPUT_QUEUE_RECORDS), false},
+	{"fetch.max.bytes", KAFKA_NUMBER(FETCH_BYTES), false},
 	{"session.timeout.ms", "15000", false},
 	{"heartbeat.interval.ms", "3000", false},
 	{"fetch.error.backoff.ms", "50", false},

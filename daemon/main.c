@@ -4,6 +4,7 @@
 #include "ops/clock.h"
 #include "ops/http.h"
 #include "ops/log.h"
+#include "ops/memory_bound.h"
 #include "ops/notify.h"
 #include "supervisor.h"
 #include <errno.h>
@@ -98,8 +99,11 @@ static int check(const char *dir)
 	}
 	if (ok) {
 		const struct ruleset *r = c.ruleset;
-		printf("%s: no fault in %zu files (watches: %zu, rules: %zu, thresholds: %zu, units: %zu)\n", dir,
-		       c.n_files, r->n_watches, r->n_rules, r->n_thresholds, r->n_units);
+		printf("%s: no fault in %zu files (watches: %zu, rules: %zu, thresholds: %zu, units: %zu); at most %zu "
+		       "MiB "
+		       "of memory\n",
+		       dir, c.n_files, r->n_watches, r->n_rules, r->n_thresholds, r->n_units,
+		       memory_bound(&c.settings, USUAL_RECORD_BYTES) >> 20);
 		config_close(&c);
 	}
 	faults_close(&faults);
@@ -204,6 +208,8 @@ static void open_metrics(struct daemon *d)
 	d->reloaded = metrics_series(m, METRIC_RELOADS, "ok", "");
 	d->refused = metrics_series(m, METRIC_RELOADS, "refused", "");
 	metrics_set(m, metrics_series(m, METRIC_START_TIME, "", ""), (double)clock_wall() / 1000);
+	metrics_set(m, metrics_series(m, METRIC_MEMORY_BOUND, "", ""),
+		    (double)memory_bound(&d->config.settings, USUAL_RECORD_BYTES));
 	metrics_set(m, d->reload_ok, 1);
 	show_build(d, d->config.ruleset);
 }

@@ -1,6 +1,7 @@
 /* A round: what was collected and what is due, cut to a batch, loaded in one round trip and stepped.  Nothing is done
  * to the world here; a round that can't be committed is simply made again. */
 #include "ops/log.h"
+#include "ops/memory_bound.h"
 #include "worker.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -112,6 +113,19 @@ static bool wants_turn(const struct partition *p, int64_t now)
 	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now);
 }
 
+/* The first keep what they hold. */
+static void trim_batches(struct worker *w)
+{
+	size_t held = 0;
+	for (size_t i = 0; i < w->n_batches; i++) {
+		size_t size = batch_size(w->batches[i]);
+		if (held + size > KEPT_BATCH_BYTES)
+			batch_trim(w->batches[i]);
+		else
+			held += size;
+	}
+}
+
 static void lend_batches(struct worker *w, struct round *r)
 {
 	size_t next = 0;
@@ -122,6 +136,7 @@ static void lend_batches(struct worker *w, struct round *r)
 		while (w->n_batches < r->n)
 			w->batches[w->n_batches++] = batch_new(w->engine, w->settings->clock);
 	}
+	trim_batches(w);
 	for (int busy = 1; busy >= 0; busy--)
 		for (size_t i = 0; i < r->n; i++)
 			if ((r->turns[i].n_items > 0) == busy)

@@ -1,6 +1,7 @@
 /* The worker's loop: next -> step -> commit; and what it needs before: servers, rules, partitions. */
 #include "run.h"
 #include "ops/log.h"
+#include "ops/memory_bound.h"
 #include "worker.h"
 #include <inttypes.h>
 #include <malloc.h>
@@ -28,6 +29,11 @@ bool worker_ending(const struct worker *w)
 void worker_calls(struct worker *w, const char *call)
 {
 	atomic_store_explicit(&w->call, call, memory_order_relaxed);
+}
+
+static series plain(struct worker *w, enum metric m)
+{
+	return metrics_series(w->metrics, m, "", "");
 }
 
 /* --- pauses */
@@ -108,6 +114,8 @@ static bool check_topics(struct worker *w, struct err *why)
 			  ": the topics count",
 			  w->found.partitions, w->settings->partitions);
 	outbox_limits(w->outbox, w->found.state_bytes, w->found.batch_bytes);
+	int32_t record = w->found.state_bytes > w->found.batch_bytes ? w->found.state_bytes : w->found.batch_bytes;
+	metrics_set(w->metrics, plain(w, METRIC_MEMORY_BOUND), (double)memory_bound(w->settings, (size_t)record));
 	return w->checked = true;
 }
 
@@ -202,11 +210,6 @@ static void list_topics(struct worker *w)
 	add_output(w, &cap, w->settings->topics.outcomes);
 	for (size_t i = 0; i < w->rules->n_units; i++)
 		add_unit(w, &cap, &w->rules->units[i]);
-}
-
-static series plain(struct worker *w, enum metric m)
-{
-	return metrics_series(w->metrics, m, "", "");
 }
 
 static void name_series(struct worker *w)

@@ -169,6 +169,14 @@ static void copy_all(struct worker *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
+static size_t held_bytes(const struct worker *w)
+{
+	size_t n = arena_size(&w->collected) + arena_size(&w->round) + arena_size(&w->effects);
+	for (size_t i = 0; i < w->n_batches; i++)
+		n += batch_size(w->batches[i]);
+	return n;
+}
+
 /* Joined, and nothing left to take over. */
 static bool settled(const struct worker *w)
 {
@@ -187,8 +195,7 @@ void worker_show(struct worker *w, bool at_once)
 	bool gauges = now >= w->gauges_due;
 	if (gauges) {
 		w->gauges_due = now + GAUGES_MS;
-		metrics_set(w->metrics, w->series.arena,
-			    (double)(arena_size(&w->collected) + arena_size(&w->round) + arena_size(&w->effects)));
+		metrics_set(w->metrics, w->series.arena, (double)held_bytes(w));
 	}
 	if (settled(w))
 		w->settled = now;

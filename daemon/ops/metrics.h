@@ -43,6 +43,7 @@
 	X(CLOCK_BEHIND, GAUGE, "clock_behind_seconds", "partition", "",                                               \
 	  "The wall clock minus the partition's clock, where that is behind")                                         \
 	X(ARENA_BYTES, GAUGE, "arena_bytes", "worker", "", "Memory that a worker's batches hold")                     \
+	X(MEMORY_BOUND, GAUGE, "memory_bound_bytes", "", "", "What this daemon's resident memory stays below")        \
 	X(ERRORS, COUNTER, "errors_total", "of", "", "Errors of kafka and redis")                                     \
 	X(FENCED, COUNTER, "fenced_total", "", "", "Times that another process took over our transactional id")       \
 	X(RELOADS, COUNTER, "reloads_total", "result", "", "Reloads of the configuration: ok or refused")             \

@@ -33,15 +33,28 @@ struct batch *batch_new(struct engine *engine, enum clock_mode mode)
 	return b;
 }
 
-void batch_free(struct batch *b)
+size_t batch_size(const struct batch *b)
 {
-	if (!b)
-		return;
+	return arena_size(&b->arena) + arena_size(&b->subjects) + b->bytes.cap + b->size * sizeof *b->table +
+	       b->cap_heap * sizeof *b->heap;
+}
+
+void batch_trim(struct batch *b)
+{
 	arena_close(&b->arena);
 	arena_close(&b->subjects);
 	buffer_free(&b->bytes);
 	free(b->table);
 	free(b->heap);
+	*b = (struct batch){.engine = b->engine, .mode = b->mode, .clock = b->clock};
+	b->last = &b->first;
+}
+
+void batch_free(struct batch *b)
+{
+	if (!b)
+		return;
+	batch_trim(b);
 	free(b);
 }
 

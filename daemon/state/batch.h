@@ -27,6 +27,8 @@ struct batch;
 struct batch *batch_new(struct engine *engine, enum clock_mode mode);
 void batch_free(struct batch *b);
 
+size_t batch_size(const struct batch *b); /* bytes that it holds */
+void batch_trim(struct batch *b);         /* forgets the last batch, and holds none */
 /* Forgets the last batch and takes the partition's clock (ms; INT64_MIN: none yet). */
 void batch_begin(struct batch *b, int64_t clock);
 int64_t batch_clock(const struct batch *b);

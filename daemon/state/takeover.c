@@ -3,6 +3,7 @@
 #include "../ops/clock.h"
 #include "../ops/fault_point.h"
 #include "../ops/log.h"
+#include "../ops/memory_bound.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,10 @@
 
 enum {
 	CHUNK_RECORDS = 1000,
-	CHUNK_BYTES = 4 << 20,
-	DECIDE_MS = 60000, /* beyond any transaction's timeout */
-	STABLE_MS = 2000,  /* others may begin while one waits for the last stable offset */
-	QUIET_MS = 20000   /* no word of the changelog for so long: Kafka is away */
+	CHUNK_LEAST = 64 << 10, /* bytes; else its share of REPLAY_CHUNK_BYTES */
+	DECIDE_MS = 60000,      /* beyond any transaction's timeout */
+	STABLE_MS = 2000,       /* others may begin while one waits for the last stable offset */
+	QUIET_MS = 20000        /* no word of the changelog for so long: Kafka is away */
 };
 
 /* Replayed records that aren't in Redis yet, and how far the replay is. */
@@ -22,7 +23,7 @@ struct takeover_replay {
 	struct arena arena;
 	struct cache_change *changes;
 	uint32_t n, cap;
-	size_t bytes;
+	size_t bytes, chunk;           /* of the changes; and how many are written at once */
 	struct str record;             /* the newest partition record among them */
 	bool known;                    /* part.record is set */
 	int64_t next, target;          /* target -1: not known yet */
@@ -231,7 +232,7 @@ static bool advance(const struct takeover *t, struct takeover_part *p, int64_t n
 	p->replay = r->target - p->from;
 	p->replayed = next - p->from;
 	bool complete = r->target >= 0 && next >= r->target;
-	if ((complete || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
+	if ((complete || r->n >= CHUNK_RECORDS || r->bytes >= r->chunk) && !write_chunk(t, p, why))
 		return false;
 	if (complete && p->end == TAKEOVER_UNDECIDED)
 		p->end = TAKEOVER_DONE;
@@ -449,11 +450,13 @@ enum takeover_answer takeover_run(const struct takeover *t, struct takeover_part
 {
 	struct inbox_place *list = calloc(n * t->n_topics, sizeof *list);
 	struct takeover_replay *replays = calloc(n, sizeof *replays);
+	size_t chunk = REPLAY_CHUNK_BYTES / n > CHUNK_LEAST ? REPLAY_CHUNK_BYTES / n : CHUNK_LEAST;
 	if (!list || !replays)
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		parts[i] = (struct takeover_part){.partition = parts[i].partition, .from = -1, .private = &replays[i]};
 		replays[i].target = -1;
+		replays[i].chunk = chunk;
 		arena_init(&replays[i].arena);
 	}
 	enum takeover_answer answer = run_steps(t, parts, n, list, why);
