@@ -1,6 +1,7 @@
 /* The worker's consumer: assignments noted, records drained one by one and copied out. */
 #include "inbox_kafka.h"
 #include "../daemon/ops/log.h"
+#include "../daemon/ops/memory_bound.h"
 #include "kafka_client.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +21,6 @@ struct inbox {
 	char kept_out[256]; /* of the group: why */
 };
 
-/* Librdkafka 2.0.2's consumer stalls when its queue is full, so the queue is wide (design.md section 11). */
 static const struct kafka_setting settings_of_inbox[] = {
 	{"enable.auto.commit", "false", true},
 	{"enable.auto.offset.store", "false", true},
@@ -28,8 +28,9 @@ static const struct kafka_setting settings_of_inbox[] = {
 	{"isolation.level", "read_committed", true},
 	{"partition.assignment.strategy", "range", true}, /* eager: cooperative is broken in 2.0.2 */
 	{"enable.partition.eof", "true", true},
-	{"queued.max.messages.kbytes", "65536", false},
-	{"queued.min.messages", "1000000", false},
+	{"queued.max.messages.kbytes", KAFKA_NUMBER(INPUT_QUEUE_KBYTES), false},
+	{"queued.min.messages", KAFKA_NUMBER(INPUT_QUEUE_RECORDS), false},
+	{"fetch.max.bytes", KAFKA_NUMBER(FETCH_BYTES), false},
 	{"session.timeout.ms", "15000", false},
 	{"heartbeat.interval.ms", "3000", false},
 	{"fetch.error.backoff.ms", "50", false},
@@ -336,19 +337,30 @@ bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int ti
 	return ask_offsets(in, list, n, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, "asking for the earliest offsets", why);
 }
 
-bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
-{
-	return ask_offsets(in, list, n, RD_KAFKA_OFFSET_END, timeout_ms, "asking where the topics end", why);
-}
-
-bool inbox_away(struct inbox *in, const char **what)
+static bool ask_any(struct inbox *in, int timeout_ms, const char *doing, struct err *why)
 {
 	const struct rd_kafka_metadata *m;
-	*what = in->trouble.what;
-	if (in->trouble.away && rd_kafka_metadata(in->rk, 0, NULL, &m, 1000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		rd_kafka_metadata_destroy(m);
+	rd_kafka_resp_err_t code = rd_kafka_metadata(in->rk, 0, NULL, &m, timeout_ms);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_set(why, "%s: %s", doing, rd_kafka_err2str(code));
+	rd_kafka_metadata_destroy(m);
+	return true;
+}
+
+bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why)
+{
+	static const char doing[] = "asking Kafka where the topics end";
+	bool ok = n ? ask_offsets(in, list, n, RD_KAFKA_OFFSET_END, timeout_ms, doing, why)
+		    : ask_any(in, timeout_ms, doing, why);
+	if (ok)
 		in->trouble.away = false;
-	}
+	else if (in->trouble.away)
+		err_prefix(why, "%s", in->trouble.what);
+	return ok;
+}
+
+bool inbox_trouble(const struct inbox *in)
+{
 	return in->trouble.away;
 }
 

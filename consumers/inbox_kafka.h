@@ -66,11 +66,10 @@ int64_t inbox_high(const struct inbox *in, uint32_t topic, int32_t partition);
 bool inbox_committed(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
 /* The earliest offsets that are there, into offset. */
 bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
-/* Where they end (the last stable offset), into offset. */
+/* Where they end (the last stable offset), into offset, asked anew.  With n 0: does any broker answer? */
 bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
-
-/* All brokers down, as librdkafka sees it; asks one when it was so before.  what: its newest error. */
-bool inbox_away(struct inbox *in, const char **what);
+/* Has librdkafka said that all brokers are down, and nothing come since? */
+bool inbox_trouble(const struct inbox *in);
 struct rd_kafka_s;
 struct rd_kafka_s *inbox_client(struct inbox *in); /* for topics.h */
 #endif

@@ -3,6 +3,8 @@
 #define KAFKA_CLIENT_H
 #include "kafka_conf.h"
 
+#define KAFKA_NUMBER_TEXT(n) #n
+#define KAFKA_NUMBER(n) KAFKA_NUMBER_TEXT(n) /* of a macro, as a property's value */
 struct kafka_setting {
 	const char *name, *value;
 	bool fixed; /* ours alone; else `properties` may say otherwise */

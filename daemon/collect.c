@@ -167,6 +167,8 @@ static enum inbox_news poll_once(struct worker *w, int wait_ms)
 	struct err why;
 	why.text[0] = '\0';
 	enum inbox_news news = inbox_poll(w->inbox, wait_ms, &w->collected, &in, &why);
+	if (news == INBOX_NOTHING)
+		w->emptied = clock_monotonic();
 	take_news(w, news, &in, why.text);
 	return news;
 }
@@ -189,14 +191,33 @@ static bool may_grow(const struct worker *w, int64_t since)
 	return clock_monotonic() - since < w->tuning.batch.wait && backlog(w);
 }
 
+/* In batches of full size, by their bytes. */
+static size_t collected(const struct worker *w)
+{
+	return arena_used(&w->collected) / (size_t)w->settings->batch.bytes;
+}
+
+/* What a round left over comes first; meanwhile the group is heard now and then, at the price of one record more. Where
+ * these become too many, all are read again. */
+static void hear_group(struct worker *w, int64_t now)
+{
+	if (now - w->polled < LEFT_POLL_MS)
+		return;
+	w->polled = now;
+	poll_once(w, 0);
+	if (collected(w) > 1)
+		w->reading = false;
+}
+
 void collect(struct worker *w, int wait_ms)
 {
 	int64_t start = clock_monotonic();
 	int wait = wait_ms;
-	if (w->n_items == 0)
-		arena_reset(&w->collected);
-	else if (start - w->polled < LEFT_POLL_MS)
-		return; /* what a round left over comes first */
+	if (w->n_items) {
+		hear_group(w, start);
+		return;
+	}
+	arena_reset(&w->collected);
 	w->polled = start;
 	do {
 		if (w->n_items && wait != 1)
@@ -218,7 +239,7 @@ void collect(struct worker *w, int wait_ms)
 			if (w->n_items == 0 && clock_monotonic() - start >= wait_ms)
 				return;
 		}
-	} while (w->n_items < (size_t)w->tuning.batch.events);
+	} while (w->n_items < (size_t)w->tuning.batch.events && collected(w) < 1);
 }
 
 bool collect_wait(struct worker *w, int wait_ms)

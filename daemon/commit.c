@@ -153,7 +153,7 @@ static struct cache_store store_of(struct worker *w, struct turn *t)
 	for (size_t i = 0; i < t->n_subjects; i++) {
 		const struct turn_subject *s = &t->subjects[i];
 		if (s->changed || s->moved)
-			add_change(&out, s->key, s->bytes, s->moved, s->due);
+			add_change(&out, s->key, s->bytes, s->moved, s->next_due);
 	}
 	for (size_t i = 0; i < t->n_strangers; i++)
 		add_change(&out, t->strangers[i].key,
@@ -191,7 +191,10 @@ static void follow(struct worker *w, struct round *r)
 		of[n] = t;
 		stores[n++] = store_of(w, t);
 	}
-	if (n && cache_store(w->cache, stores, n, &w->round, &why) != CACHE_OK) {
+	worker_calls(w, "writing states to Redis");
+	enum cache_answer answer = n ? cache_store(w->cache, stores, n, &w->round, &why) : CACHE_OK;
+	worker_calls(w, NULL);
+	if (answer != CACHE_OK) {
 		meter_add(w->meter, w->series.redis_errors, 1);
 		worker_pause(w, true, why.text);
 		return;
@@ -272,9 +275,12 @@ static void committed(struct worker *w, struct round *r, int64_t start)
 		struct turn *t = &r->turns[i];
 		if (!t->touched)
 			continue;
-		t->partition->record = t->record;
-		t->partition->unsaved = false;
-		t->partition->committed = w->committed;
+		struct partition *p = t->partition;
+		p->record = t->record;
+		p->unsaved = false;
+		if (p->n_items) /* timers alone are no progress of the input, unless it is they that it waits for */
+			p->progress = w->committed;
+		metrics_set(w->metrics, p->committed, (double)clock_wall() / 1000);
 		sweep_moved(w, t);
 	}
 	fault_point(FAULT_AFTER_COMMIT);
@@ -338,7 +344,10 @@ void round_commit(struct worker *w, struct round *r)
 {
 	struct err why = {""};
 	int64_t start = clock_monotonic();
-	switch (transact(w, r, &why)) {
+	worker_calls(w, "committing a transaction to Kafka");
+	enum outbox_answer answer = transact(w, r, &why);
+	worker_calls(w, NULL);
+	switch (answer) {
 	case OUTBOX_OK:
 		committed(w, r, start);
 		return;

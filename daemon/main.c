@@ -4,6 +4,7 @@
 #include "ops/clock.h"
 #include "ops/http.h"
 #include "ops/log.h"
+#include "ops/memory_bound.h"
 #include "ops/notify.h"
 #include "supervisor.h"
 #include "used_topics.h"
@@ -21,7 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_FAULT = 1, EXIT_USAGE = 2, TICK = 1000 /* ms */ };
+enum { EXIT_FAULT = 1, EXIT_USAGE = 2 };
+enum { TICK = 1000, PATIENCE = 10000, MINUTE = 60000 }; /* ms */
 
 static const char usage[] =
 	"usage: shouwangd [--config DIR] [--foreground] [--check]\n"
@@ -51,6 +53,8 @@ struct daemon {
 	struct http *http;
 	char status[sizeof(((struct health_report *)0)->status)]; /* last told */
 	int64_t watchdog_interval, watchdog_due;                  /* ms; monotonic */
+	int64_t trouble_due; /* ms, monotonic: when to log what doesn't move; 0: all does */
+	bool was_healthy, trouble_told;
 };
 
 /* --- configuration */
@@ -98,8 +102,11 @@ static int check(const char *dir)
 	}
 	if (ok) {
 		const struct ruleset *r = c.ruleset;
-		printf("%s: no fault in %zu files (watches: %zu, rules: %zu, thresholds: %zu, units: %zu)\n", dir,
-		       c.n_files, r->n_watches, r->n_rules, r->n_thresholds, r->n_units);
+		printf("%s: no fault in %zu files (watches: %zu, rules: %zu, thresholds: %zu, units: %zu); at most %zu "
+		       "MiB "
+		       "of memory\n",
+		       dir, c.n_files, r->n_watches, r->n_rules, r->n_thresholds, r->n_units,
+		       memory_bound(&c.settings, USUAL_RECORD_BYTES) >> 20);
 		config_close(&c);
 	}
 	faults_close(&faults);
@@ -204,6 +211,8 @@ static void open_metrics(struct daemon *d)
 	d->reloaded = metrics_series(m, METRIC_RELOADS, "ok", "");
 	d->refused = metrics_series(m, METRIC_RELOADS, "refused", "");
 	metrics_set(m, metrics_series(m, METRIC_START_TIME, "", ""), (double)clock_wall() / 1000);
+	metrics_set(m, metrics_series(m, METRIC_MEMORY_BOUND, "", ""),
+		    (double)memory_bound(&d->config.settings, USUAL_RECORD_BYTES));
 	metrics_set(m, d->reload_ok, 1);
 	show_build(d, d->config.ruleset);
 }
@@ -334,19 +343,50 @@ static void on_hangup(struct daemon *d)
 	d->status[0] = 0; /* tell it anew */
 }
 
+static void log_trouble(struct daemon *d, const struct health_report *r)
+{
+	enum log_level level = r->healthy ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
+	for (size_t i = 0; i < r->n_notes && i < HEALTH_NOTES; i++)
+		log_at(level, "%s%s", r->healthy ? "" : "UNHEALTHY: ", r->notes[i]);
+	if (r->n_notes > HEALTH_NOTES)
+		log_at(level, "and %zu more like these", r->n_notes - HEALTH_NOTES);
+	if (r->stuck && d->watchdog_interval)
+		log_at(level,
+		       "the watchdog is no longer fed: systemd restarts this service, and nothing is lost by it");
+	d->trouble_told = true;
+}
+
+/* What is unhealthy at once, what is only slow when it lasts; then once a minute, until all moves again. */
+static void watch_trouble(struct daemon *d, const struct health_report *r, int64_t now)
+{
+	if (r->n_notes == 0) {
+		if (d->trouble_told)
+			log_info("all moves again: %s", r->status);
+		d->trouble_told = false;
+		d->trouble_due = 0;
+	} else if (d->trouble_due == 0) {
+		d->trouble_due = now + PATIENCE;
+	}
+	if (d->was_healthy && !r->healthy)
+		d->trouble_due = now;
+	d->was_healthy = r->healthy;
+	if (d->trouble_due && now >= d->trouble_due) {
+		log_trouble(d, r);
+		d->trouble_due = now + MINUTE;
+	}
+}
+
 /* Tells the service manager how it goes. */
 static void tick(struct daemon *d)
 {
 	struct health_report report;
 	judge(d, &report);
 	if (strcmp(report.status, d->status) != 0) {
-		bool was_healthy = strncmp(d->status, "UNHEALTHY", 9) != 0;
-		if (was_healthy != report.healthy)
-			log_at(report.healthy ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s", report.status);
 		memcpy(d->status, report.status, sizeof d->status);
 		notify_status(d->status);
 	}
 	int64_t now = clock_monotonic();
+	watch_trouble(d, &report, now);
 	if (d->watchdog_interval && now >= d->watchdog_due && !report.stuck) {
 		notify_watchdog();
 		d->watchdog_due = now + d->watchdog_interval;
@@ -456,7 +496,7 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.parent = -1};
+	struct daemon d = {.parent = -1, .was_healthy = true};
 	int status = parse(argc, argv, &d.options);
 	if (status >= 0)
 		return status;

@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOPPED_RETRY_MS = 60000, WAITS_RETRY_MS = 2000 };
+enum {
+	STOPPED_RETRY_MS = 60000,
+	WAITS_RETRY_MS = 2000,
+	ASK_LEAST_MS = 1000, /* how often, between these */
+	ASK_MOST_MS = 30000,
+	ASK_WAIT_MS = 2000, /* at most */
+};
 
 const char *partition_state_name(enum partition_state state)
 {
@@ -22,10 +28,12 @@ struct partition *partition_at(struct worker *w, int32_t id)
 void partition_set(struct worker *w, struct partition *p, enum partition_state state, const char *why)
 {
 	int64_t now = clock_monotonic();
-	if (p->state != state || !p->since) {
-		p->state = state;
-		p->since = p->committed = p->caught_up = now;
-	}
+	if (p->state == PARTITION_STOPPED && state != PARTITION_STOPPED)
+		p->progress = now; /* that it stood is told */
+	if (p->state != state || !p->since)
+		p->since = now;
+	p->state = state;
+	p->hold = HOLD_NONE;
 	if (state != PARTITION_RUNNING) {
 		collect_drop(w, p);
 		w->reading = false;
@@ -50,6 +58,7 @@ static void name_gauges(struct worker *w, struct partition *p)
 	char id[16];
 	snprintf(id, sizeof id, "%" PRId32, p->id);
 	p->gauge = metrics_series(w->metrics, METRIC_PARTITION_STATE, id, "");
+	p->committed = metrics_series(w->metrics, METRIC_LAST_COMMIT, id, "");
 	p->clock_ahead = metrics_series(w->metrics, METRIC_CLOCK_AHEAD, id, "");
 	p->clock_behind = metrics_series(w->metrics, METRIC_CLOCK_BEHIND, id, "");
 	p->sweep.gauge = metrics_series(w->metrics, METRIC_SWEEP_LEFT, id, "");
@@ -63,6 +72,7 @@ static void name_gauges(struct worker *w, struct partition *p)
 static void hide_gauges(struct worker *w, struct partition *p)
 {
 	metrics_hide(w->metrics, p->gauge);
+	metrics_hide(w->metrics, p->committed);
 	metrics_hide(w->metrics, p->clock_ahead);
 	metrics_hide(w->metrics, p->clock_behind);
 	metrics_hide(w->metrics, p->sweep.gauge);
@@ -99,6 +109,18 @@ static const char *missing_topic(const struct worker *w, int32_t id, bool *any)
 	return missing;
 }
 
+/* It has just come to us: from now on it must get on. */
+static void begin_watch(struct worker *w, struct partition *p)
+{
+	p->progress = clock_monotonic();
+	p->replay_from = p->furthest = -1;
+	for (size_t k = 0; k < w->n_topics; k++) {
+		struct reading *r = &p->reading[k];
+		r->seen = r->seen_before = r->end = -1;
+		r->at_end = false;
+	}
+}
+
 static void reassign(struct worker *w, struct partition *p)
 {
 	bool any, before = p->assigned;
@@ -113,6 +135,7 @@ static void reassign(struct worker *w, struct partition *p)
 		return;
 	}
 	name_gauges(w, p);
+	begin_watch(w, p);
 	snprintf(why, sizeof why,
 		 "partition %" PRId32 " of %s isn't ours: is it there, and do all members read the same topics?", p->id,
 		 missing ? missing : "");
@@ -124,6 +147,7 @@ void partitions_reassigned(struct worker *w)
 	int32_t last = w->inbox ? inbox_last_partition(w->inbox) : -1;
 	size_t n = 0;
 	w->reading = false;
+	w->answered = clock_monotonic();
 	if (last >= w->found.partitions)
 		w->checked = false; /* there are more than before */
 	widen(w, (size_t)(last + 1));
@@ -182,6 +206,23 @@ static bool wants_takeover(const struct partition *p, int64_t now)
 	return p->assigned && (p->state == PARTITION_TAKING_OVER || p->state == PARTITION_STOPPED) && p->retry <= now;
 }
 
+/* A record that no takeover came to before is progress; the same ones again are none.  Where Redis lost what it had,
+ * all of them are to be replayed. */
+static void note_replay(struct worker *w, struct partition *p, const struct takeover_part *part)
+{
+	p->replayed = part->replayed;
+	p->replay = part->replay;
+	if (part->from < 0)
+		return;
+	if (part->from < p->replay_from)
+		p->furthest = -1;
+	p->replay_from = part->from;
+	if (part->furthest > p->furthest) {
+		p->furthest = part->furthest;
+		p->progress = w->settled = clock_monotonic();
+	}
+}
+
 static void begin(struct worker *w, struct partition *p, const struct takeover_part *part)
 {
 	partition_set(w, p, PARTITION_RUNNING, "");
@@ -192,6 +233,8 @@ static void begin(struct worker *w, struct partition *p, const struct takeover_p
 		p->record.swept = w->rules->fingerprint;
 	p->look = 0;
 	sweep_restart(w, p);
+	for (size_t k = 0; k < w->n_topics; k++)
+		p->reading[k].told = p->reading[k].moved = p->since;
 	meter_add(w->meter, w->series.takeovers, 1);
 	meter_add(w->meter, w->series.replayed, part->records);
 	log_info("worker %" PRId32 ": partition %" PRId32 " taken over%s, %" PRIu64 " states replayed", w->number,
@@ -203,6 +246,7 @@ static void take_end(struct worker *w, const struct takeover_part *part)
 	struct partition *p = partition_at(w, part->partition);
 	if (!p)
 		return;
+	note_replay(w, p, part);
 	switch (part->end) {
 	case TAKEOVER_DONE:
 		begin(w, p, part);
@@ -222,10 +266,8 @@ static bool tick(void *worker)
 	struct worker *w = worker;
 	for (size_t i = 0; i < w->n_taking; i++) {
 		struct partition *p = partition_at(w, w->taking[i].partition);
-		if (p) {
-			p->replayed = w->taking[i].replayed;
-			p->replay = w->taking[i].replay;
-		}
+		if (p)
+			note_replay(w, p, &w->taking[i]);
 	}
 	return collect_wait(w, 0);
 }
@@ -304,6 +346,65 @@ static bool read_running(struct worker *w)
 	return w->reading;
 }
 
+/* --- is there anything to read? */
+
+static void take_end_of(struct worker *w, const struct inbox_place *at)
+{
+	struct reading *r = &w->partitions[at->partition].reading[at->topic];
+	if (at->failed)
+		return;
+	r->end = at->offset;
+	r->told = clock_monotonic();
+}
+
+static size_t list_running(const struct worker *w, struct inbox_place *list)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->n_partitions; i++) {
+		const struct partition *p = &w->partitions[i];
+		for (uint32_t k = 0; p->assigned && p->state == PARTITION_RUNNING && k < w->n_topics; k++)
+			list[n++] = (struct inbox_place){.topic = k, .partition = p->id};
+	}
+	return n;
+}
+
+/* Running partitions look into Redis for timers each second; without any, it is asked here. */
+static bool ask(struct worker *w, int64_t wait, struct err *why)
+{
+	struct inbox_place *list = calloc(w->n_partitions * w->n_topics + 1, sizeof *list);
+	if (!list)
+		abort();
+	size_t n = list_running(w, list);
+	worker_calls(w, "asking Kafka and Redis whether they are there");
+	bool ok = inbox_ends(w->inbox, list, n, wait < ASK_WAIT_MS ? (int)wait : ASK_WAIT_MS, why) &&
+		  (n || cache_answers(w->cache, why));
+	worker_calls(w, NULL);
+	for (size_t i = 0; ok && i < n; i++)
+		take_end_of(w, &list[i]);
+	free(list);
+	return ok;
+}
+
+void partitions_ask(struct worker *w)
+{
+	struct err why = {""};
+	int64_t often = w->settings->stall / 4;
+	if (often > ASK_MOST_MS)
+		often = ASK_MOST_MS;
+	if (often < ASK_LEAST_MS || w->pause.away || inbox_trouble(w->inbox))
+		often = ASK_LEAST_MS;
+	if (clock_monotonic() - w->asked < often)
+		return;
+	bool ok = ask(w, often, &why);
+	w->asked = clock_monotonic();
+	if (ok) {
+		w->told = w->asked;
+		worker_fine(w);
+	} else {
+		worker_away(w, w->answered, why.text);
+	}
+}
+
 static size_t count(const struct worker *w, enum partition_state state)
 {
 	size_t n = 0;
@@ -332,6 +433,7 @@ bool partitions_ready(struct worker *w)
 	}
 	if (!w->reading && !read_running(w))
 		return false;
+	partitions_ask(w);
 	size_t n = count(w, PARTITION_RUNNING);
 	if (n == 0)
 		worker_say(w, WORKER_RUNNING, "has no partition to work on");

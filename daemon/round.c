@@ -1,6 +1,7 @@
 /* A round: what was collected and what is due, cut to a batch, loaded in one round trip and stepped.  Nothing is done
  * to the world here; a round that can't be committed is simply made again. */
 #include "ops/log.h"
+#include "ops/memory_bound.h"
 #include "worker.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,11 @@ enum {
 	SWEEP_ROOM = 500, /* kept from the timers for a page of the sweep, which may be larger than was asked for */
 	LOOK_MS = 1000
 };
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 /* --- cutting */
 
@@ -31,7 +37,7 @@ int64_t round_now(const struct worker *w, const struct partition *p)
 
 /* The first event of a subject lists it; the others follow in a chain.  False: there is no room for a further subject.
  */
-static bool take_event(struct turn *t, struct item *i, struct item **last)
+static bool take_event(struct turn *t, struct item *i, struct item **last, size_t most)
 {
 	struct turn_subject *s = turn_find(t, i->key);
 	i->same = NULL;
@@ -40,22 +46,22 @@ static bool take_event(struct turn *t, struct item *i, struct item **last)
 		last[n] = last[n]->same = i;
 		return true;
 	}
-	if (t->n_subjects == EVENT_SUBJECTS)
+	if (t->n_subjects == most)
 		return false;
 	s = turn_add(t, i->event.watch, i->event.subject, i->key);
 	s->items = last[t->n_subjects - 1] = i;
 	return true;
 }
 
-static void take_items(struct worker *w, struct turn *t)
+static void take_items(struct worker *w, struct turn *t, size_t room)
 {
 	struct partition *p = t->partition;
-	size_t most = p->n_items < EVENT_SUBJECTS ? p->n_items : EVENT_SUBJECTS;
+	size_t most = least(least(p->n_items, room), EVENT_SUBJECTS);
 	struct item **last = arena_alloc(&w->round, sizeof *last * (most + 1));
 	turn_room(w, t, most);
 	t->items = p->first;
 	for (struct item *i = p->first; i; i = i->next) {
-		if (i->kind == ITEM_EVENT && !take_event(t, i, last))
+		if (i->kind == ITEM_EVENT && !take_event(t, i, last, most))
 			break;
 		if (by_events(w) && i->kind == ITEM_EVENT && i->event.time > t->now)
 			t->now = i->event.time;
@@ -70,12 +76,12 @@ static void take_items(struct worker *w, struct turn *t)
 }
 
 /* One more than the share is asked for, to see whether there are more. */
-static void ask_timers(const struct worker *w, struct turn *t, size_t n_turns)
+static void ask_timers(struct turn *t, size_t share)
 {
-	size_t share = (size_t)w->tuning.batch.events / 2 / n_turns, room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
+	size_t room = CACHE_MAX_FIELDS - 1 - t->load.n_keys;
 	if (t->load.scan_max)
 		room -= SWEEP_ROOM;
-	t->due_share = share < 1 ? 1 : share < room ? share : room;
+	t->due_share = share < 1 ? 1 : least(share, room);
 	t->load.due_until = t->now;
 	t->load.due_max = t->now == INT64_MIN ? 0 : t->due_share + 1;
 }
@@ -85,12 +91,15 @@ static bool wants_turn(struct worker *w, const struct partition *p, int64_t now)
 	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now || sweep_wants(w, p));
 }
 
+/* Partitions that get no turn because there is no more room begin the next round. */
 static void choose(struct worker *w, struct round *r)
 {
 	int64_t now = clock_monotonic();
+	size_t room = w->load_most, first = w->first_turn;
 	*r = (struct round){.turns = ARENA_ARRAY(&w->round, struct turn, w->n_partitions + 1)};
-	for (size_t i = 0; i < w->n_partitions; i++) {
-		struct partition *p = &w->partitions[i];
+	for (size_t i = 0; i < w->n_partitions && room; i++) {
+		size_t at = (first + i) % w->n_partitions;
+		struct partition *p = &w->partitions[at];
 		if (!wants_turn(w, p, now))
 			continue;
 		p->look = now + LOOK_MS;
@@ -99,12 +108,14 @@ static void choose(struct worker *w, struct round *r)
 		t->began = t->now = round_now(w, p);
 		t->load.partition = p->id;
 		t->load.watermark = p->watermark;
-		take_items(w, t);
+		take_items(w, t, room);
+		room -= t->load.n_keys;
+		w->first_turn = room ? first : at + 1;
 	}
-	int64_t sweep_room = sweep_allowance(w);
+	int64_t sweep_room = (int64_t)least((size_t)sweep_allowance(w), w->load_most);
 	for (size_t i = 0; i < r->n; i++) {
 		sweep_ask(w, &r->turns[i], r->n, &sweep_room);
-		ask_timers(w, &r->turns[i], r->n);
+		ask_timers(&r->turns[i], least((size_t)w->tuning.batch.events / 2, room) / r->n);
 	}
 }
 
@@ -123,17 +134,55 @@ static void cut_before_timers(struct turn *t)
 
 /* --- loading */
 
+/* One turn with one subject and two timers must be possible, however large their states. */
+static size_t load_bytes(const struct worker *w)
+{
+	size_t largest = 4 * outbox_max_state(w->outbox), bytes = (size_t)w->settings->batch.bytes;
+	return bytes > largest ? bytes : largest;
+}
+
+/* How many subjects the next round may load: as many as give half of what is allowed at most, by the sizes of these. */
+static void learn_sizes(struct worker *w, size_t subjects, size_t bytes)
+{
+	size_t half = load_bytes(w) / 2;
+	if (bytes > half)
+		w->load_most = subjects * half / bytes;
+	else if (bytes < half / 2 && subjects > w->load_most / 2)
+		w->load_most *= 2;
+	if (w->load_most < 1)
+		w->load_most = 1;
+}
+
+static size_t loaded(const struct cache_load *loads, size_t n)
+{
+	size_t subjects = 0;
+	for (size_t i = 0; i < n; i++)
+		subjects += loads[i].n_keys + loads[i].n_due + loads[i].n_scanned;
+	return subjects;
+}
+
 static bool load_all(struct worker *w, struct round *r)
 {
 	struct err why = {""};
 	struct cache_load *loads = ARENA_ARRAY(&w->round, struct cache_load, r->n);
+	size_t bytes = load_bytes(w);
 	for (size_t i = 0; i < r->n; i++)
 		loads[i] = r->turns[i].load;
-	if (cache_load(w->cache, loads, r->n, &w->round, &why) != CACHE_OK) {
+	worker_calls(w, "reading states from Redis");
+	enum cache_answer answer = cache_load(w->cache, loads, r->n, &bytes, &w->round, &why);
+	worker_calls(w, NULL);
+	if (answer == CACHE_TOO_MUCH) {
+		w->load_most = least(w->load_most, loaded(loads, r->n)) / 4 + 1;
+		log_debug("worker %" PRId32 ": the states were too large, at most %zu subjects are loaded now",
+			  w->number, w->load_most);
+		return false;
+	}
+	if (answer != CACHE_OK) {
 		meter_add(w->meter, w->series.redis_errors, 1);
 		worker_pause(w, true, why.text);
 		return false;
 	}
+	learn_sizes(w, loaded(loads, r->n), bytes);
 	for (size_t i = 0; i < r->n; i++) {
 		r->turns[i].load = loads[i];
 		if (loads[i].answer == CACHE_OK)

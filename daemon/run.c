@@ -1,6 +1,7 @@
 /* The worker's loop: next -> step -> commit; and what it needs before: servers, rules, partitions. */
 #include "run.h"
 #include "ops/log.h"
+#include "ops/memory_bound.h"
 #include "worker.h"
 #include <inttypes.h>
 #include <malloc.h>
@@ -16,12 +17,23 @@ enum {
 	PAUSE_MOST_MS = 30000,
 	PAUSE_FORGET_MS = 120000, /* after so long without one, the next is short again */
 	PRODUCER_WAIT_MS = 5000,
+	LOAD_FIRST = 64, /* subjects, of which nothing is known yet */
 	TOPICS_WAIT_MS = 5000,
 };
 
 bool worker_ending(const struct worker *w)
 {
 	return atomic_load(&w->end);
+}
+
+void worker_calls(struct worker *w, const char *call)
+{
+	atomic_store_explicit(&w->call, call, memory_order_relaxed);
+}
+
+static series plain(struct worker *w, enum metric m)
+{
+	return metrics_series(w->metrics, m, "", "");
 }
 
 /* --- pauses */
@@ -34,13 +46,20 @@ void worker_pause(struct worker *w, bool away, const char *why)
 	if (p->delay > PAUSE_MOST_MS)
 		p->delay = PAUSE_MOST_MS;
 	p->until = now + p->delay;
-	if (away && !p->away) {
-		p->away = true;
-		p->away_since = now;
-	}
+	if (away)
+		worker_away(w, now, why);
 	partitions_forget(w);
-	worker_say(w, WORKER_PAUSED, "%s; tries again", why);
+	worker_say(w, WORKER_PAUSED, "tries again in %" PRId64 " ms: %s", p->delay, why);
 	log_every(60, LOG_LEVEL_WARNING, "worker %" PRId32 " pauses: %s", w->number, why);
+}
+
+void worker_away(struct worker *w, int64_t since, const char *why)
+{
+	struct pause *p = &w->pause;
+	if (!p->away)
+		p->away_since = since;
+	p->away = true;
+	snprintf(p->why, sizeof p->why, "%s", why);
 }
 
 void worker_fine(struct worker *w)
@@ -48,6 +67,7 @@ void worker_fine(struct worker *w)
 	if (w->pause.away)
 		log_info("worker %" PRId32 ": Kafka and Redis answer again", w->number);
 	w->pause.away = false;
+	w->answered = clock_monotonic();
 }
 
 static bool paused(const struct worker *w)
@@ -92,6 +112,8 @@ static bool check_topics(struct worker *w, struct err *why)
 	outbox_limits(w->outbox, w->found.state_bytes, w->found.batch_bytes);
 	for (size_t i = 0; outbox_ready(w->outbox) && i < w->n_outputs; i++)
 		outbox_has_topic(w->outbox, w->outputs[i]); /* new ones, before a transaction waits for them */
+	int32_t record = w->found.state_bytes > w->found.batch_bytes ? w->found.state_bytes : w->found.batch_bytes;
+	metrics_set(w->metrics, plain(w, METRIC_MEMORY_BOUND), (double)memory_bound(w->settings, (size_t)record));
 	return w->checked = true;
 }
 
@@ -131,15 +153,18 @@ static bool reach_producer(struct worker *w, struct err *why, bool *away)
 static bool reach_servers(struct worker *w)
 {
 	struct err why = {""};
-	bool away = true;
+	bool ok = false, away = true;
+	worker_calls(w, "connecting to Redis and Kafka");
 	if (reach_cache(w, &why) && reach_consumer(w, &why)) {
 		if (!check_topics(w, &why))
 			away = !w->found.answered;
-		else if (subscribe(w, &why) && reach_producer(w, &why, &away))
-			return true;
+		else
+			ok = subscribe(w, &why) && reach_producer(w, &why, &away);
 	}
-	worker_pause(w, away, why.text);
-	return false;
+	worker_calls(w, NULL);
+	if (!ok)
+		worker_pause(w, away, why.text);
+	return ok;
 }
 
 /* --- rules */
@@ -153,11 +178,6 @@ static void list_topics(struct worker *w)
 	w->n_topics = used.n_inputs;
 	w->outputs = used.outputs;
 	w->n_outputs = used.n_outputs;
-}
-
-static series plain(struct worker *w, enum metric m)
-{
-	return metrics_series(w->metrics, m, "", "");
 }
 
 static void name_series(struct worker *w)
@@ -371,7 +391,9 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 	w->number = options->number;
 	w->metrics = options->metrics;
 	w->meter = metrics_meter(w->metrics);
-	atomic_store(&w->moved, clock_monotonic());
+	w->load_most = LOAD_FIRST;
+	w->settled = w->answered = clock_monotonic();
+	atomic_store(&w->moved, w->settled);
 	name_series(w);
 	use_rules(w, ruleset_hold(options->ruleset));
 	worker_say(w, WORKER_STARTING, "starts");

@@ -47,15 +47,25 @@ enum partition_state {                        /* the numbers of the metric parti
 };
 const char *partition_state_name(enum partition_state state);
 
+/* What keeps records of a running partition from being read. */
+enum partition_hold {
+	HOLD_NONE,
+	HOLD_TRANSACTION, /* a foreign one that isn't ended: the last stable offset stands */
+	HOLD_UNREAD,      /* they are there, but Kafka doesn't deliver them */
+	HOLD_UNKNOWN      /* Kafka doesn't tell whether there are any */
+};
+
 enum { SENTENCE_MAX = 512 };
 struct partition_status {
 	int32_t partition;
 	enum partition_state state;
 	int64_t since;            /* ms, monotonic: in this state */
-	char why[SENTENCE_MAX];   /* why it waits or is stopped; "" otherwise */
-	int64_t lag;              /* records not yet committed, of all topics; -1: not known */
-	int64_t committed;        /* ms, monotonic: the last commit that moved it, or when it got here */
-	int64_t caught_up;        /* ms, monotonic: when lag was last 0; the start otherwise */
+	char why[SENTENCE_MAX];   /* why it waits, is stopped or held; "" otherwise */
+	int64_t lag;              /* records not yet committed, of all topics, without held ones; -1: not known */
+	int64_t progress;         /* ms, monotonic: the last sign of it, however its state changed meanwhile: it came to
+				     us, events of it were committed, nothing waited, a changelog record was replayed */
+	enum partition_hold hold; /* the longest of its topics'; */
+	int64_t held;             /* ms: for so long */
 	int64_t replayed, replay; /* changelog offsets done, of so many, while taking over */
 	int64_t clock;            /* the partition's time, ms; INT64_MIN: none yet */
 	int64_t unswept;          /* about so many subjects are yet to be judged by new rules */
@@ -64,12 +74,15 @@ struct worker_status {
 	int32_t number;
 	enum worker_phase phase;
 	int64_t since;            /* ms, monotonic: in this phase */
-	char doing[SENTENCE_MAX]; /* one sentence: what it does or waits for */
-	bool away;                /* Kafka or Redis can't be reached, since: */
+	char doing[SENTENCE_MAX]; /* what it does or waits for, after "worker 1 …" */
+	bool away;                /* Kafka or Redis keeps it waiting, since: */
 	int64_t away_since;       /* ms, monotonic */
-	int64_t moved;     /* ms, monotonic: the loop last came round (it does at least each second, except in a call to
-			      a server); a watchdog of its own */
-	int64_t committed; /* ms, monotonic: last commit; 0: none yet */
+	char away_why[SENTENCE_MAX];
+	int64_t settled; /* ms, monotonic: when it last had joined and was taking nothing over, or its takeover moved */
+	int64_t moved;   /* ms, monotonic: the loop last came round (it does at least each second, except in a call to
+			    a server); a watchdog of its own */
+	const char *call;                             /* to a server, that it is in; NULL: none */
+	int64_t committed;                            /* ms, monotonic: last commit; 0: none yet */
 	uint64_t events, rejected, messages, commits; /* since the start */
 	uint64_t fingerprint;                         /* of the rules in use */
 	struct partition_status *partitions;          /* in the caller's arena, by partition */

@@ -1,4 +1,4 @@
-/* The lock guards the list of workers and the memory of health: HTTP asks from its own thread. */
+/* The lock guards the list of workers: HTTP asks from its own thread. */
 #include "supervisor.h"
 #include "ops/log.h"
 #include <inttypes.h>
@@ -9,7 +9,6 @@ struct supervisor {
 	pthread_mutex_t lock;
 	struct worker **workers;
 	size_t n;
-	struct health *health;
 	int64_t stall; /* ms */
 };
 
@@ -19,7 +18,6 @@ struct supervisor *supervisor_new(void)
 	if (!s)
 		abort();
 	pthread_mutex_init(&s->lock, NULL);
-	s->health = health_new();
 	return s;
 }
 
@@ -27,7 +25,6 @@ void supervisor_free(struct supervisor *s)
 {
 	if (!s)
 		return;
-	health_free(s->health);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -99,7 +96,7 @@ void supervisor_judge(struct supervisor *s, struct health_report *out)
 	struct worker_status *statuses = ARENA_ARRAY(&a, struct worker_status, s->n + 1);
 	for (size_t i = 0; i < s->n; i++)
 		worker_status(s->workers[i], &a, &statuses[i]);
-	health_judge(s->health, statuses, s->n, clock_monotonic(), s->stall, out);
+	health_judge(statuses, s->n, clock_monotonic(), s->stall, out);
 	pthread_mutex_unlock(&s->lock);
 	arena_close(&a);
 }

@@ -172,6 +172,7 @@ static struct sent *add_sent(struct worker *w, struct sent_list *list, int64_t n
 	ARENA_PUSH_ROOM(&w->round, list->list, list->n, list->cap);
 	struct sent *s = &list->list[list->n];
 	*s = (struct sent){.now = now, .place = list->n++};
+	list->bytes += w->json.len;
 	s->json = (struct str){arena_copy(&w->round, w->json.data, w->json.len), (uint32_t)w->json.len};
 	return s;
 }
@@ -198,7 +199,8 @@ static void keep_state(struct worker *w, struct turn_subject *s, const struct ba
 {
 	s->changed = loaded->subject.changed;
 	s->moved = batch_moved(loaded);
-	s->due = loaded->subject.due;
+	s->next_due = loaded->subject.due;
+	s->bytes = (struct str){NULL, 0};
 	if (s->changed)
 		s->bytes = (struct str){arena_copy(&w->round, loaded->bytes.s, loaded->bytes.len), loaded->bytes.len};
 }
@@ -217,7 +219,7 @@ static void reject_timer(struct worker *w, struct turn *t, struct turn_subject *
 	t->timer_rejects = i;
 	s->changed = false;
 	s->moved = true;
-	s->due = TIME_NEVER;
+	s->next_due = TIME_NEVER;
 }
 
 /* Where something turns out too large, again, event by event, until it is known which to leave out. */
@@ -267,13 +269,47 @@ static bool has_work(const struct turn *t, const struct turn_subject *s)
 	return (s->items && s->items->place < t->n_items) || s->due != INT64_MIN || s->recheck;
 }
 
-bool turn_step(struct worker *w, struct turn *t)
+/* Steps until all are, or until more comes out than may; returns how many were. */
+static size_t step_some(struct worker *w, struct turn *t, bool *readable)
 {
+	size_t most = (size_t)w->settings->batch.bytes;
 	for (size_t i = 0; i < t->n_subjects; i++) {
 		if (i + 1 < t->n_subjects && t->subjects[i + 1].items)
 			__builtin_prefetch(t->subjects[i + 1].items);
-		if (has_work(t, &t->subjects[i]) && !step_subject(w, t, &t->subjects[i]))
+		if (!has_work(t, &t->subjects[i]))
+			continue;
+		*readable = step_subject(w, t, &t->subjects[i]);
+		if (!*readable || (t->messages.bytes + t->outcomes.bytes > most && t->n_items > 1))
+			return i + 1;
+	}
+	return t->n_subjects + 1;
+}
+
+/* To fewer events, by how far it came; the rest has another round. */
+static void cut(const struct worker *w, struct turn *t, size_t done)
+{
+	size_t n = t->n_items * done / (2 * t->n_subjects);
+	struct item *last = t->items;
+	t->n_items = n < 1 ? 1 : n;
+	for (size_t i = 1; i < t->n_items; i++)
+		last = last->next;
+	if (w->settings->clock == CLOCK_EVENTS)
+		t->now = last->now;
+}
+
+bool turn_step(struct worker *w, struct turn *t)
+{
+	uint64_t late = w->late;
+	bool readable = true;
+	for (size_t done; (done = step_some(w, t, &readable)) <= t->n_subjects;) {
+		if (!readable)
 			return false;
+		cut(w, t, done);
+		t->messages = t->outcomes = (struct sent_list){0};
+		t->timer_rejects = NULL;
+		w->late = late;
+		for (size_t i = 0; i < t->n_subjects; i++)
+			t->subjects[i].changed = t->subjects[i].moved = false;
 	}
 	sort_sent(&t->messages);
 	sort_sent(&t->outcomes);

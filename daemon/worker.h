@@ -32,9 +32,13 @@ struct item {
 	int32_t right;  /* ITEM_MISPLACED: the partition that it is forwarded to */
 };
 
-struct reading {      /* of one topic in one partition */
-	int64_t seen; /* the offset behind the newest record or end that was read; -1: none yet */
-	bool at_end;  /* the newest was an end: of what is committed */
+struct reading {       /* of one topic in one partition */
+	int64_t seen;  /* the offset behind the newest record or end that was read; -1: none yet */
+	bool at_end;   /* the newest was an end: of what is committed */
+	int64_t end;   /* where Kafka says that it ends, of what is committed; -1: not told yet */
+	int64_t told;  /* ms, monotonic: when it said so, or we took over */
+	int64_t moved; /* ms, monotonic: when we last saw seen move from seen_before, or nothing to read */
+	int64_t seen_before;
 	series lag, unstable;
 };
 struct sweep {           /* over all subjects, after the rules have changed */
@@ -50,8 +54,11 @@ struct partition {
 	int32_t id;
 	bool assigned; /* of every topic */
 	enum partition_state state;
-	int64_t since, committed, caught_up; /* ms, monotonic */
+	int64_t since, progress; /* ms, monotonic */
 	int64_t lag, replayed, replay;
+	int64_t replay_from, furthest; /* changelog offsets: where the last takeover began, and how far any came */
+	enum partition_hold hold;
+	int64_t held; /* ms */
 	char why[SENTENCE_MAX];
 	int64_t retry; /* ms, monotonic: not taken over before */
 	struct partition_record record;
@@ -63,13 +70,14 @@ struct partition {
 	int64_t look; /* ms, monotonic: when to look for due timers */
 	struct sweep sweep;
 	struct reading reading[MAX_TOPICS];
-	series gauge, clock_ahead, clock_behind;
+	series gauge, committed, clock_ahead, clock_behind;
 };
 
 struct pause {
 	int64_t until, delay; /* ms */
 	bool away;            /* a server is */
 	int64_t away_since;
+	char why[SENTENCE_MAX];
 };
 struct worker_series {
 	series rejected[N_REJECT_CLASSES];
@@ -89,6 +97,7 @@ struct worker {
 	atomic_bool end;
 	atomic_bool renew; /* next_rules is set */
 	atomic_llong moved;
+	_Atomic(const char *) call; /* to a server, that it is in; NULL: none */
 	struct ruleset *next_rules; /* under lock, as its tuning: */
 	struct tuning next_tuning;
 	struct worker_status shown; /* under lock; its partitions: */
@@ -122,7 +131,10 @@ struct worker {
 	struct partition *partitions; /* by number */
 	size_t n_partitions, cap_partitions;
 
-	struct batch *batch;    /* of the one subject that is stepped */
+	struct batch *batch; /* of the one subject that is stepped */
+	size_t load_most;    /* subjects that a round may load, by the sizes of late */
+	size_t first_turn;   /* the partition that has the first turn in the next round */
+
 	struct arena collected; /* items */
 	size_t n_items;
 	struct arena round, effects; /* of one round */
@@ -133,7 +145,10 @@ struct worker {
 	int64_t sweep_room, sweep_filled; /* subjects that may be judged anew now; as of (ms, monotonic) */
 
 	enum worker_phase phase;
-	int64_t phase_since, status_due, gauges_due, polled, peers_due;
+	int64_t phase_since, settled, status_due, gauges_due, polled, peers_due;
+	int64_t asked, told; /* ms, monotonic: when Kafka was last asked where the topics end, and last said so */
+	int64_t answered;    /* ms, monotonic: when it and Redis last answered anything of the kind */
+	int64_t emptied;     /* ms, monotonic: when the consumer last had nothing more to give */
 	char doing[SENTENCE_MAX];
 	struct pause pause;
 	int64_t committed;
@@ -141,12 +156,16 @@ struct worker {
 };
 
 /* --- run.c */
+/* Notes the call to a server that the worker is about to make (a constant text), or that it is back from it (NULL). */
+void worker_calls(struct worker *w, const char *call);
 bool worker_ending(const struct worker *w);
 void worker_say(struct worker *w, enum worker_phase phase, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Waits a growing while and takes everything over anew; says so once a minute. */
 void worker_pause(struct worker *w, bool away, const char *why);
-void worker_fine(struct worker *w);           /* servers answer: the next pause is short again */
+void worker_fine(struct worker *w); /* servers answer */
+/* A server keeps us waiting, since then at least; work goes on as far as it can. */
+void worker_away(struct worker *w, int64_t since, const char *why);
 void worker_show(struct worker *w, bool now); /* brings the status up to date, now and then */
 
 /* --- collect.c */
@@ -183,6 +202,8 @@ void partitions_renew(struct worker *w, bool same);
 void partitions_hide(struct worker *w); /* their gauges, until they are assigned anew */
 /* Takes over those that wait for it, and reads those that run.  False: there is nothing to work on yet. */
 bool partitions_ready(struct worker *w);
+/* Now and then asks Kafka where the topics end: a consumer that gets nothing can't tell whether nothing is there. */
+void partitions_ask(struct worker *w);
 void partitions_close(struct worker *w);
 
 /* --- round.c */
@@ -192,8 +213,10 @@ struct turn_subject {
 	struct str state;     /* as Redis has it */
 	struct item *items;   /* its events, the first of them; NULL: none */
 	bool recheck;         /* it is judged anew */
-	int64_t due;  /* as the index has it; INT64_MIN: it has nothing up to the round's end; then, as it is to be */
-	bool moved;   /* due is another than the index has */
+	int64_t due;          /* as the index has it; INT64_MIN: it has nothing up to the round's end */
+	/* stepped: */
+	int64_t next_due;
+	bool moved;   /* next_due is another than the index has */
 	bool changed; /* the state is: */
 	struct str bytes;
 };
@@ -205,7 +228,7 @@ struct sent { /* a message to a unit, or an outcome */
 };
 struct sent_list {
 	struct sent *list;
-	size_t n, cap;
+	size_t n, cap, bytes;
 };
 struct turn { /* one partition's part of a round */
 	struct partition *partition;

@@ -79,6 +79,20 @@ static void read_ms(struct loader *l, const struct node *n, const struct setting
 	*(int64_t *)target(l, row) = ms;
 }
 
+static void read_bytes(struct loader *l, const struct node *n, const struct setting *row)
+{
+	char *end = NULL;
+	if (!read_scalar(l, n, what(l, row)))
+		return;
+	long long count = isdigit((unsigned char)n->text.s[0]) ? strtoll(n->text.s, &end, 10) : -1;
+	int shift = end && strcmp(end, " MiB") == 0 ? 20 : end && strcmp(end, " KiB") == 0 ? 10 : -1;
+	if (shift < 0 || count < row->min >> shift || count > row->max >> shift)
+		FAULT(l, n, "%s is `%s`; expected from %lld KiB to %lld MiB, as in `16 MiB`", what(l, row), n->text.s,
+		      (long long)row->min >> 10, (long long)row->max >> 20);
+	else
+		*(int64_t *)target(l, row) = (int64_t)count << shift;
+}
+
 static void read_choice(struct loader *l, const struct node *n, const struct setting *row)
 {
 	int i = read_word(l, n, what(l, row), row->words, row->n_words);
@@ -270,6 +284,7 @@ static const struct setting table[] = {
 	{"replication", read_int32, AT(replication), "1", true, 1, 100, NULL, 0},
 	{"min_insync_replicas", read_int32, AT(min_insync_replicas), "1", true, 1, 100, NULL, 0},
 	{"batch.events", read_int32, AT(batch.events), "5000", true, 1, 100000, NULL, 0},
+	{"batch.bytes", read_bytes, AT(batch.bytes), "16 MiB", false, 64 << 10, 1 << 30, NULL, 0},
 	{"batch.wait", read_ms, AT(batch.wait), "20 ms", true, 0, 10000, NULL, 0},
 	{"sweep", read_int32, AT(sweep), "2000", true, 1, 1000000, NULL, 0},
 	{"unknown_events", read_flag, AT(reject_unknown_events), "ignore", true, 0, 0, WORDS(unknown_words)},

@@ -44,7 +44,8 @@ struct settings {
 	int32_t workers, partitions, replication, min_insync_replicas;
 	struct {
 		int32_t events;
-		int64_t wait; /* ms */
+		int64_t wait;  /* ms */
+		int64_t bytes; /* of its events, of the states it loads and of what comes out: of each so many */
 	} batch;
 	int32_t sweep;
 	bool reject_unknown_events;

@@ -1,24 +1,27 @@
 /* Is the daemon making progress?  Judged from the workers' own accounts; knows no clock and no server.
  *
- * healthy: what waits is being worked on.  A worker that doesn't come round, records that wait without a commit for
- * settings.stall, a replay that stands, a partition stopped by a fault and a server away for longer than stall are not.
+ * healthy: whatever waits got on within the last `stall` (settings): a commit, or a record replayed.  Not healthy is a
+ * worker that doesn't come round, that joins or takes over without an end, or that Kafka or Redis keep waiting; a
+ * partition with a lag and no commit, with records that nobody delivers or that a foreign transaction holds up, or that
+ * was stopped by a fault.
  * ready: every worker has joined and every partition it has is running.
- * stuck: unhealthy in a way that a restart may cure (the watchdog is fed while not stuck: a restart brings no absent
- * server back, and mends no partition that waits for a person). */
+ * stuck: unhealthy in a way that a restart may end, and that loses nothing.  The watchdog is fed only while not stuck.
+ * What a restart can't end keeps it fed: a partition that waits for a person (stopped by a fault, or not assigned of
+ * every topic) and a transaction that another producer left open. */
 #ifndef HEALTH_H
 #define HEALTH_H
 #include "../run.h"
 
+enum { HEALTH_SENTENCE = SENTENCE_MAX + 160, HEALTH_NOTES = 16 };
 struct health_report {
 	bool healthy, ready, stuck;
-	char why_unhealthy[SENTENCE_MAX + 128]; /* one sentence; "" where healthy */
-	char why_not_ready[SENTENCE_MAX + 128];
-	char status[SENTENCE_MAX + 160]; /* one sentence for people, always */
+	char why_unhealthy[HEALTH_SENTENCE]; /* one sentence; "" where healthy */
+	char why_not_ready[HEALTH_SENTENCE];
+	char status[HEALTH_SENTENCE + 32]; /* one sentence for people, always */
+	/* All that doesn't move: which, since when, and what is being done; the first few, and how many there are. */
+	char notes[HEALTH_NOTES][HEALTH_SENTENCE];
+	size_t n_notes;
 };
-struct health; /* remembers what moved since when; owned by the caller, not shared between threads */
-struct health *health_new(void);
-void health_free(struct health *h);
 /* now: ms, monotonic; stall in ms. */
-void health_judge(struct health *h, const struct worker_status *workers, size_t n, int64_t now, int64_t stall,
-		  struct health_report *out);
+void health_judge(const struct worker_status *workers, size_t n, int64_t now, int64_t stall, struct health_report *out);
 #endif

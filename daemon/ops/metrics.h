@@ -28,6 +28,8 @@
 	X(LAG, GAUGE, "lag_events", "topic", "partition", "Events not yet committed, of partitions owned here")       \
 	X(UNSTABLE, GAUGE, "unstable_records", "topic", "partition",                                                  \
 	  "High watermark minus last stable offset: a hanging transaction where it doesn't move")                     \
+	X(LAST_COMMIT, GAUGE, "last_commit_timestamp_seconds", "partition", "",                                       \
+	  "When a transaction for the partition was last committed here")                                             \
 	X(PARTITION_STATE, GAUGE, "partition_state", "partition", "",                                                 \
 	  "0 waiting, 1 taking over, 2 running, 3 stopped by a fault")                                                \
 	X(TAKEOVERS, COUNTER, "takeovers_total", "", "", "Partitions taken over")                                     \
@@ -41,6 +43,7 @@
 	X(CLOCK_BEHIND, GAUGE, "clock_behind_seconds", "partition", "",                                               \
 	  "The wall clock minus the partition's clock, where that is behind")                                         \
 	X(ARENA_BYTES, GAUGE, "arena_bytes", "worker", "", "Memory that a worker's batches hold")                     \
+	X(MEMORY_BOUND, GAUGE, "memory_bound_bytes", "", "", "What this daemon's resident memory stays below")        \
 	X(ERRORS, COUNTER, "errors_total", "of", "", "Errors of kafka and redis")                                     \
 	X(FENCED, COUNTER, "fenced_total", "", "", "Times that another process took over our transactional id")       \
 	X(SWEPT, COUNTER, "swept_subjects_total", "", "", "Subjects judged anew because the rules had changed")       \

@@ -33,6 +33,12 @@ struct batch *batch_new(struct engine *engine, enum clock_mode mode)
 	return b;
 }
 
+size_t batch_size(const struct batch *b)
+{
+	return arena_size(&b->arena) + arena_size(&b->subjects) + b->bytes.cap + b->size * sizeof *b->table +
+	       b->cap_heap * sizeof *b->heap;
+}
+
 void batch_free(struct batch *b)
 {
 	if (!b)

@@ -26,6 +26,7 @@ struct batch_subject {
 struct batch;
 struct batch *batch_new(struct engine *engine, enum clock_mode mode);
 void batch_free(struct batch *b);
+size_t batch_size(const struct batch *b); /* bytes that it holds */
 
 /* Forgets the last batch and takes the partition's clock (ms; INT64_MIN: none yet). */
 void batch_begin(struct batch *b, int64_t clock);

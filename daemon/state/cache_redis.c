@@ -111,6 +111,14 @@ bool cache_connect(struct cache *c, struct err *why)
 	return false;
 }
 
+bool cache_answers(struct cache *c, struct err *why)
+{
+	arena_reset(&c->own);
+	struct words w = words_new(&c->own, 1);
+	word_text(&w, "PING");
+	return redis_ask(c->redis, &w, &c->own, "PING", why) != NULL;
+}
+
 void cache_disconnect(struct cache *c)
 {
 	redis_disconnect(c->redis);
@@ -324,7 +332,7 @@ static enum cache_answer load_once(struct cache *c, struct cache_load *loads, si
 		for (int k = 0; k < replies[i]; k++) {
 			r = redis_receive(c->redis, a, "reading states", why);
 			if (!r)
-				return CACHE_LOST;
+				return redis_allowed(c->redis) ? CACHE_LOST : CACHE_TOO_MUCH;
 			if (r->type == REPLY_ERROR && !bad)
 				bad = r;
 		}
@@ -335,7 +343,7 @@ static enum cache_answer load_once(struct cache *c, struct cache_load *loads, si
 	return !bad || *script_missing ? CACHE_OK : lost(c, why, "reading states", bad->str.s);
 }
 
-enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why)
+static enum cache_answer load_all(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why)
 {
 	bool script_missing = false;
 	enum cache_answer answer = load_once(c, loads, n, a, &script_missing, why);
@@ -346,6 +354,17 @@ enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n
 		return CACHE_LOST;
 	answer = load_once(c, loads, n, a, &script_missing, why);
 	return script_missing ? lost(c, why, "reading states", "a script just loaded is gone") : answer;
+}
+
+enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, size_t *bytes, struct arena *a,
+			     struct err *why)
+{
+	redis_allow(c->redis, bytes ? *bytes : SIZE_MAX);
+	enum cache_answer answer = load_all(c, loads, n, a, why);
+	if (bytes)
+		*bytes -= redis_allowed(c->redis);
+	redis_allow(c->redis, SIZE_MAX);
+	return answer;
 }
 
 /* --- writing */

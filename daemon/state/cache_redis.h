@@ -16,7 +16,8 @@ struct cache;
 enum cache_answer {
 	CACHE_OK,
 	CACHE_REFUSED, /* another watermark than the known one, or none: take the partition over anew */
-	CACHE_LOST     /* no answer, or an error of Redis: it isn't known what was done; disconnected */
+	CACHE_LOST,    /* no answer, or an error of Redis: it isn't known what was done; disconnected */
+	CACHE_TOO_MUCH /* more bytes would have come than are allowed: ask for less; disconnected */
 };
 
 /* Fields that one script can write: Lua's unpack takes no more than some 8,000 values. */
@@ -26,6 +27,8 @@ struct cache *cache_new(const struct settings *s, struct err *why); /* doesn't c
 void cache_free(struct cache *c);
 /* Connects, authenticates, refuses a maxmemory-policy that forgets, and loads the scripts. */
 bool cache_connect(struct cache *c, struct err *why);
+/* Does it answer? */
+bool cache_answers(struct cache *c, struct err *why);
 void cache_disconnect(struct cache *c);
 bool cache_connected(const struct cache *c);
 
@@ -68,8 +71,9 @@ struct cache_load {
 	size_t n_scanned, n_subjects; /* n_subjects: of the whole partition, where scan_max was given */
 	uint64_t scan_next;
 };
-/* CACHE_OK: each load has its own answer. */
-enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, struct arena *a, struct err *why);
+/* bytes: how many may come, and then how many have; NULL: any.  CACHE_OK: each load has its own answer. */
+enum cache_answer cache_load(struct cache *c, struct cache_load *loads, size_t n, size_t *bytes, struct arena *a,
+			     struct err *why);
 
 /* --- writing, after the commit: one script for each partition, all in one round trip */
 struct cache_change {

@@ -1,6 +1,7 @@
 /* Keys of the changelog, and the consumer that replays it. */
 #include "changelog.h"
 #include "../../consumers/kafka_client.h"
+#include "../ops/memory_bound.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,18 @@ struct changelog {
 
 /* The group is only named, never joined.  Short waits: the end is to be seen soon after it is reached. */
 static const struct kafka_setting settings_of_changelog[] = {
-	{"enable.auto.commit", "false", true},       {"enable.auto.offset.store", "false", true},
-	{"auto.offset.reset", "error", true},        {"isolation.level", "read_committed", true},
-	{"enable.partition.eof", "true", true},      {"fetch.wait.max.ms", "10", true},
-	{"fetch.error.backoff.ms", "50", false},     {"queued.max.messages.kbytes", "16384", true},
-	{"reconnect.backoff.max.ms", "2000", false}, {"check.crcs", "true", false},
+	{"enable.auto.commit", "false", true},
+	{"enable.auto.offset.store", "false", true},
+	{"auto.offset.reset", "error", true},
+	{"isolation.level", "read_committed", true},
+	{"enable.partition.eof", "true", true},
+	{"fetch.wait.max.ms", "10", true},
+	{"fetch.error.backoff.ms", "50", false},
+	{"queued.max.messages.kbytes", KAFKA_NUMBER(REPLAY_QUEUE_KBYTES), true},
+	{"queued.min.messages", KAFKA_NUMBER(REPLAY_QUEUE_RECORDS), true},
+	{"fetch.max.bytes", KAFKA_NUMBER(FETCH_BYTES), false},
+	{"reconnect.backoff.max.ms", "2000", false},
+	{"check.crcs", "true", false},
 };
 
 static rd_kafka_t *client_new(struct changelog *c, struct err *why)

@@ -12,11 +12,16 @@
 
 enum { CONNECT_SECONDS = 3, COMMAND_SECONDS = 5 };
 
+struct receiver { /* what hiredis's reader builds replies with */
+	struct arena *arena;
+	size_t allowed; /* bytes */
+};
 struct redis {
 	const struct settings *settings;
 	struct redis_url url;
 	redisContext *context; /* NULL: not connected */
-	struct arena own;      /* of commands and replies that nobody keeps */
+	struct receiver receiver;
+	struct arena own; /* of commands and replies that nobody keeps */
 };
 
 /* --- replies, built by hiredis's reader straight into an arena */
@@ -26,19 +31,30 @@ _Static_assert((int)REPLY_STRING == REDIS_REPLY_STRING && (int)REPLY_ARRAY == RE
 		       (int)REPLY_STATUS == REDIS_REPLY_STATUS && (int)REPLY_ERROR == REDIS_REPLY_ERROR,
 	       "hiredis numbers the types of replies as redis.h does");
 
+static struct arena *arena_of(const redisReadTask *task)
+{
+	return ((struct receiver *)task->privdata)->arena;
+}
+
 static struct reply *place(const redisReadTask *task)
 {
-	struct reply *r = arena_zero(task->privdata, sizeof *r);
+	struct reply *r = arena_zero(arena_of(task), sizeof *r);
 	r->type = (enum reply_type)task->type;
 	if (task->parent)
 		((struct reply *)task->parent->obj)->elements[task->idx] = r;
 	return r;
 }
 
+/* NULL ends the connection: hiredis takes it for a lack of memory. */
 static void *make_string(const redisReadTask *task, char *s, size_t len)
 {
+	struct receiver *to = task->privdata;
+	if (to->allowed != SIZE_MAX)
+		to->allowed = to->allowed > len ? to->allowed - len : 0;
+	if (to->allowed == 0)
+		return NULL;
 	struct reply *r = place(task);
-	r->str = (struct str){arena_text(task->privdata, s, len), (uint32_t)len};
+	r->str = (struct str){arena_text(to->arena, s, len), (uint32_t)len};
 	return r;
 }
 
@@ -50,7 +66,7 @@ static void *make_array(const redisReadTask *task, int n)
 {
 	struct reply *r = place(task);
 	r->n = (size_t)n;
-	r->elements = ARENA_ARRAY(task->privdata, struct reply *, n);
+	r->elements = ARENA_ARRAY(arena_of(task), struct reply *, n);
 	return r;
 }
 
@@ -138,6 +154,16 @@ void redis_send_text(struct redis *r, const char *command)
 		redisAppendCommandArgv(r->context, 1, &command, NULL);
 }
 
+void redis_allow(struct redis *r, size_t bytes)
+{
+	r->receiver.allowed = bytes;
+}
+
+size_t redis_allowed(const struct redis *r)
+{
+	return r->receiver.allowed;
+}
+
 struct reply *redis_receive(struct redis *r, struct arena *a, const char *doing, struct err *why)
 {
 	void *reply = NULL;
@@ -145,7 +171,8 @@ struct reply *redis_receive(struct redis *r, struct arena *a, const char *doing,
 		redis_fail(r, doing, "not connected", why);
 		return NULL;
 	}
-	r->context->reader->privdata = a;
+	r->receiver.arena = a;
+	r->context->reader->privdata = &r->receiver;
 	if (redisGetReply(r->context, &reply) == REDIS_OK)
 		return reply;
 	bool late = r->context->err == REDIS_ERR_IO && strstr(r->context->errstr, "Resource temporarily unavailable");
@@ -266,6 +293,7 @@ struct redis *redis_new(const struct settings *s, struct err *why)
 		abort();
 	r->settings = s;
 	r->url = url;
+	r->receiver.allowed = SIZE_MAX;
 	arena_init(&r->own);
 	return r;
 }

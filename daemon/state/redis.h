@@ -38,6 +38,9 @@ bool redis_connected(const struct redis *r);
 void redis_send(struct redis *r, const struct words *w);
 void redis_send_text(struct redis *r, const char *command); /* one without arguments */
 struct reply *redis_receive(struct redis *r, struct arena *a, const char *doing, struct err *why); /* NULL: closed */
+/* From now on no more bytes than these may come, in all replies together; SIZE_MAX: any.  Beyond them: closed. */
+void redis_allow(struct redis *r, size_t bytes);
+size_t redis_allowed(const struct redis *r); /* what is left of them; 0 where more would have come */
 /* One command and its reply; an error reply counts as a failure too.  NULL: closed, why is set. */
 struct reply *redis_ask(struct redis *r, const struct words *w, struct arena *a, const char *doing, struct err *why);
 /* Closes it, and says why; returns false. */

@@ -3,6 +3,7 @@
 #include "../ops/clock.h"
 #include "../ops/fault_point.h"
 #include "../ops/log.h"
+#include "../ops/memory_bound.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 
 enum {
 	CHUNK_RECORDS = 1000,
-	CHUNK_BYTES = 4 << 20,
-	DECIDE_MS = 60000, /* beyond any transaction's timeout */
-	STABLE_MS = 2000,  /* others may begin while one waits for the last stable offset */
+	CHUNK_LEAST = 64 << 10, /* bytes; else its share of REPLAY_CHUNK_BYTES */
+	DECIDE_MS = 60000,      /* beyond any transaction's timeout */
+	STABLE_MS = 2000,       /* others may begin while one waits for the last stable offset */
 	RANGES_MS = 5000,
 	QUIET_MS = 20000 /* no word of the changelog for so long: Kafka is away */
 };
@@ -23,7 +24,7 @@ struct takeover_replay {
 	struct arena arena;
 	struct cache_change *changes;
 	uint32_t n, cap;
-	size_t bytes;
+	size_t bytes, chunk; /* of the changes; and how many are written at once */
 	struct str record; /* the newest partition record among them, at: */
 	int64_t record_at;
 	int64_t from; /* offsets before it are in Redis: only the record that is there is read again, and so is found:
@@ -146,6 +147,7 @@ static bool ask_cache(const struct takeover *t, struct takeover_part *p, struct 
 	r->found = head.record_at < 0; /* none is to be found */
 	if (!r->found)
 		r->start = head.record_at;
+	p->from = p->furthest = r->start;
 	return true;
 }
 
@@ -283,7 +285,7 @@ static bool advance(const struct takeover *t, struct takeover_part *p, int64_t n
 	p->replay = r->target - r->start;
 	p->replayed = next - r->start;
 	bool all = r->target >= 0 && next >= r->target;
-	if ((all || r->n >= CHUNK_RECORDS || r->bytes >= CHUNK_BYTES) && !write_chunk(t, p, why))
+	if ((all || r->n >= CHUNK_RECORDS || r->bytes >= r->chunk) && !write_chunk(t, p, why))
 		return false;
 	if (all && p->end == TAKEOVER_UNDECIDED)
 		complete(t, p);
@@ -328,6 +330,7 @@ static bool replay_some(const struct takeover *t, struct takeover_part *parts, s
 		if (!p)
 			return true;
 		take_item(t, p, &item);
+		p->furthest = item.offset + 1;
 		return p->end != TAKEOVER_UNDECIDED || advance(t, p, item.offset + 1, why);
 	case CHANGELOG_END:
 		return !p || advance(t, p, item.offset, why);
@@ -615,11 +618,13 @@ enum takeover_answer takeover_run(const struct takeover *t, struct takeover_part
 {
 	struct inbox_place *lists = calloc(3 * n * t->n_topics, sizeof *lists);
 	struct takeover_replay *replays = calloc(n, sizeof *replays);
+	size_t chunk = REPLAY_CHUNK_BYTES / n > CHUNK_LEAST ? REPLAY_CHUNK_BYTES / n : CHUNK_LEAST;
 	if (!lists || !replays)
 		abort();
 	for (size_t i = 0; i < n; i++) {
-		parts[i] = (struct takeover_part){.partition = parts[i].partition, .private = &replays[i]};
+		parts[i] = (struct takeover_part){.partition = parts[i].partition, .from = -1, .private = &replays[i]};
 		replays[i].target = -1;
+		replays[i].chunk = chunk;
 		arena_init(&replays[i].arena);
 	}
 	lend_lists(t, parts, n, lists);

@@ -27,6 +27,7 @@ struct takeover_part {
 	bool fresh;                     /* the changelog has no record yet: the first transaction must write this one */
 	int64_t watermark;
 	int64_t replayed, replay; /* offsets done, of so many */
+	int64_t from, furthest;   /* the offset that it began at (-1: not yet), and the one behind the newest record */
 	uint64_t records;         /* written to Redis */
 	struct takeover_replay *private;
 };

@@ -42,6 +42,7 @@ void *arena_grow(struct arena *a, size_t size)
 	}
 	b->older = a->blocks;
 	b->size = want;
+	a->held += want;
 	a->blocks = b;
 	a->next = b->data + size;
 	a->end = b->data + want;
@@ -64,7 +65,8 @@ void arena_reset(struct arena *a)
 	free_blocks(a->blocks->older); /* the newest is the largest */
 	a->blocks->older = NULL;
 	a->next = a->blocks->data;
-	a->end = a->next + a->blocks->size;
+	a->held = a->blocks->size;
+	a->end = a->next + a->held;
 }
 
 void arena_close(struct arena *a)
@@ -75,10 +77,12 @@ void arena_close(struct arena *a)
 
 size_t arena_size(const struct arena *a)
 {
-	size_t n = 0;
-	for (const struct arena_block *b = a->blocks; b; b = b->older)
-		n += b->size;
-	return n;
+	return a->held;
+}
+
+size_t arena_used(const struct arena *a)
+{
+	return a->held - (size_t)(a->end - a->next);
 }
 
 void *arena_zero(struct arena *a, size_t size)

@@ -33,12 +33,14 @@ struct arena_block;
 struct arena {
 	char *next, *end;
 	struct arena_block *blocks; /* newest first */
+	size_t held;                /* in blocks */
 };
 
 void arena_init(struct arena *a);
 void arena_reset(struct arena *a); /* keeps one block for reuse */
 void arena_close(struct arena *a);
 size_t arena_size(const struct arena *a); /* bytes held from the system */
+size_t arena_used(const struct arena *a); /* bytes given out, and lost at the ends of blocks */
 void *arena_grow(struct arena *a, size_t size);
 
 /* 8-aligned, not cleared; never NULL (out of memory ends the program: the daemon's bound is far below). */

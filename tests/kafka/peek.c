@@ -9,10 +9,14 @@
  *     peek CONFIG positions        how many records of each topic the newest partition records have taken in
  *     peek CONFIG committed TOPIC… how many records of each topic the group has committed, of all partitions
  *     peek CONFIG unsettled        how many of the changelog's records Redis doesn't reflect yet, and how many timers
- * are due by the partitions' clocks peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value",
- * "headers"} from the standard input; each may lack peek CONFIG feed             sends lines TOPIC<tab>KEY<tab>VALUE
- * from the standard input as they come, in their order whatever happens to the broker; prints now and then how many
- * have arrived */
+ *                                  are due by the partitions' clocks
+ *     peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value", "headers"} from the standard input;
+ *                                  each may lack
+ *     peek CONFIG hold TOPIC JSON  sends one of these in a transaction that it aborts when the standard input ends;
+ *                                  prints "held" meanwhile
+ *     peek CONFIG feed             sends lines TOPIC<tab>KEY<tab>VALUE from the standard input as they come, in their
+ *                                  order whatever happens to the broker; prints now and then how many have arrived
+ */
 #include "../../consumers/kafka_client.h"
 #include "../../daemon/cli/kafka.h"
 #include "../../daemon/conf/config.h"
@@ -383,6 +387,44 @@ static int send_all(const char *topic)
 	return code;
 }
 
+static rd_kafka_t *transaction_new(struct err *why)
+{
+	const struct kafka_setting list[] = {{"partitioner", "murmur2_random", true},
+					     {"transactional.id", "peek", true}};
+	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, sizeof list / sizeof *list, why);
+	rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_PRODUCER, conf, why) : NULL;
+	rd_kafka_error_t *e = rk ? rd_kafka_init_transactions(rk, 20000) : NULL;
+	if (!e && rk)
+		e = rd_kafka_begin_transaction(rk);
+	if (!e)
+		return rk;
+	err_set(why, "%s", rd_kafka_error_string(e));
+	rd_kafka_error_destroy(e);
+	rd_kafka_destroy(rk);
+	return NULL;
+}
+
+/* A transaction that stays open until the standard input ends, and is aborted then. */
+static int hold(const char *topic, const char *text)
+{
+	struct err why = {""};
+	json_t *line = json_loads(text, 0, NULL);
+	rd_kafka_t *rk = line ? transaction_new(&why) : NULL;
+	if (!rk)
+		return complain(line ? why.text : "no JSON");
+	int code = send_line(rk, topic, line);
+	if (rd_kafka_flush(rk, 20000) != 0)
+		code = complain("not delivered");
+	puts("held");
+	fflush(stdout);
+	while (getchar() != EOF)
+		continue;
+	rd_kafka_error_destroy(rd_kafka_abort_transaction(rk, 20000));
+	rd_kafka_destroy(rk);
+	json_decref(line);
+	return code;
+}
+
 /* Lines may be anything that has no line end; an empty key is none. */
 struct feeding {
 	long delivered, shown;
@@ -503,6 +545,8 @@ static int obey(int argc, char **argv)
 		return read_all(argv[3], print_message, NULL);
 	if (is(word, "send") && argc == 4)
 		return send_all(argv[3]);
+	if (is(word, "hold") && argc == 5)
+		return hold(argv[3], argv[4]);
 	if (is(word, "states") || is(word, "cached"))
 		return print_from(is(word, "cached"), false);
 	if (is(word, "raw-states") || is(word, "raw-cached"))

@@ -147,7 +147,7 @@ static void test_life(void **state)
 	struct cache_load loads[2] = {
 		{.partition = 3, .watermark = 10, .keys = keys, .n_keys = 3, .due_until = 1999, .due_max = 10},
 		{.partition = 4, .watermark = 0, .due_until = 1999, .due_max = 10}};
-	assert_int_equal(cache_load(c, loads, 2, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, loads, 2, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(loads[0].answer, CACHE_OK);
 	assert_int_equal(loads[1].answer, CACHE_REFUSED);
 	assert_int_equal(loads[1].found, -1);
@@ -160,17 +160,17 @@ static void test_life(void **state)
 	assert_int_equal(store(c, 10, 20, second, 2), CACHE_OK);
 	loads[0].watermark = 20;
 	loads[0].due_until = 1782864000123;
-	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, loads, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(loads[0].n_due, 1); /* b is disarmed, a's due time stayed */
 	assert_true(str_equal(loads[0].due[0].state, STR("A2")));
 	assert_int_equal(loads[0].due[0].due, 2000);
 	struct cache_change disarm[] = {{STR("w/a"), {NULL, 0}, true, TIME_NEVER}};
 	assert_int_equal(store(c, 20, 20, disarm, 1), CACHE_OK);
-	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, loads, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(loads[0].n_due, 0);
 	assert_true(str_equal(loads[0].states[2], STR("A2")));
 	loads[0].watermark = 19;
-	assert_int_equal(cache_load(c, loads, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, loads, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(loads[0].answer, CACHE_REFUSED);
 	assert_int_equal(loads[0].found, 20);
 	cache_free(c);
@@ -200,7 +200,7 @@ static void test_most(void **state)
 			       .n_keys = CACHE_MAX_FIELDS,
 			       .due_until = 1782864000006,
 			       .due_max = CACHE_MAX_FIELDS};
-	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(l.n_due, CACHE_MAX_FIELDS);
 	for (size_t i = 1; i < l.n_due; i++) {
 		assert_true(l.due[i - 1].due <= l.due[i].due);
@@ -233,7 +233,7 @@ static void test_scan(void **state)
 	size_t pages = 0, n = 0;
 	struct cache_load l = {.partition = 3, .watermark = 1, .due_until = 5, .due_max = 1, .scan_max = 100};
 	do {
-		assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+		assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_OK);
 		assert_true(l.n_scanned < 1000);
 		for (size_t i = 0; i < l.n_scanned; i++) {
 			long number = strtol(l.scanned[i].key.s + 2, NULL, 10);
@@ -254,7 +254,7 @@ static void test_scan(void **state)
 	assert_true(pages > 10);
 	assert_int_equal(l.n_subjects, SUBJECTS + pages - 1);
 	l.watermark--;
-	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(l.answer, CACHE_REFUSED);
 	cache_free(c);
 	arena_close(&a);
@@ -274,10 +274,10 @@ static void test_scripts_gone(void **state)
 	assert_int_equal(store(c, 0, 1, one, 1), CACHE_OK);
 	command("SCRIPT", "FLUSH", NULL);
 	struct cache_load l = {.partition = 3, .watermark = 1, .due_until = 5, .due_max = 1};
-	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(l.n_due, 1);
 	command("FLUSHALL", NULL, NULL);
-	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_OK);
 	assert_int_equal(l.answer, CACHE_REFUSED);
 	cache_free(c);
 	arena_close(&a);
@@ -335,10 +335,10 @@ static void test_away(void **state)
 	struct cache *c = connected();
 	stop_server();
 	struct cache_load l = {.partition = 3, .watermark = 1, .due_until = 5, .due_max = 1};
-	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_LOST);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_LOST);
 	assert_false(cache_connected(c));
 	why.text[0] = '\0';
-	assert_int_equal(cache_load(c, &l, 1, &a, &why), CACHE_LOST);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_LOST);
 	assert_non_null(strstr(why.text, "not connected"));
 	why.text[0] = '\0';
 	assert_false(cache_connect(c, &why));
