@@ -253,10 +253,11 @@ static void send_end(struct engine *e, struct casefile *c, enum message_type typ
 		send_message(e, c, type, reason, &e->ruleset->units[c->is->escalate[i]]);
 }
 
+/* What moved before, while others stayed, isn't what the case ends by. */
 static bool any_moved(struct engine *e, const struct casefile *c)
 {
 	for (uint32_t i = 0; i < c->n_alerts; i++)
-		if (c->alerts[i].in && is_moved(e, c, &c->alerts[i]))
+		if (c->alerts[i].leaves && is_moved(e, c, &c->alerts[i]))
 			return true;
 	return false;
 }

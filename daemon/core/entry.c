@@ -105,6 +105,12 @@ static void follow_remembered(struct engine *e, struct casefile *c, struct case_
 	entry->n_told = entry->told_from = 0;
 }
 
+static void leave(struct engine *e, struct case_alert *entry)
+{
+	entry->leaves = !entry->left;
+	set_left(e, entry, true);
+}
+
 void follow_alerts(struct engine *e, struct casefile *c)
 {
 	uint32_t kept = 0;
@@ -113,11 +119,12 @@ void follow_alerts(struct engine *e, struct casefile *c)
 		struct case_alert entry = c->alerts[i];
 		const struct alert *a = find_alert(e->s, entry.rule, entry.member);
 		bool wanted = a && is_active(a) && is_addressed(e, a->is, c);
+		entry.leaves = false;
 		bool forgotten = !entry.in && a && is_active(a) && !wanted;
 		if (entry.in && wanted)
 			follow_in_case(e, c, &entry, a);
 		else if (entry.in)
-			set_left(e, &entry, true);
+			leave(e, &entry);
 		else if (wanted)
 			follow_remembered(e, c, &entry, a);
 		if (forgotten || (entry.in && entry.left && entry.n_told == 0 && !entry.answered)) {

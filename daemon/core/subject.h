@@ -62,6 +62,7 @@ struct case_alert {
 	struct str rule, member;
 	bool in;                    /* it belongs to the open case; else it is remembered: answered in an earlier one */
 	bool left;                  /* it has left, and the unit hasn't been told so yet */
+	bool leaves;                /* within a step: it does so in this one */
 	bool renewed;               /* the alert that was told has ended and the next has opened, which is untold yet */
 	uint32_t joined;            /* the alert's number when it joined */
 	uint32_t level;             /* the alert's when the case last saw it */
