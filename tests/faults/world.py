@@ -30,7 +30,7 @@ from servers import Kafka, Redis, die_with_parent
 
 PARTITIONS = 8
 TRANSACTION_MS = 6000  # longer than a session (3 s), short enough to wait for
-BATCH = 150  # events; small, so that there are many transactions
+BATCH = 300  # events; small, so that there are many transactions
 PATIENCE = 300  # s; for what takes seconds on an idle machine
 KAFKA = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500", "log.retention.check.interval.ms": "5000"}
 SETTINGS = {"BATCH_EVENTS": BATCH, "LOG_LEVEL": "info"}
@@ -134,6 +134,7 @@ class World:
         self.kafka = self.redis = self.stage = self.work = self.feeder = self.one = self.two = None
         self.faults, self.seen, self.figures = collections.Counter(), collections.Counter(), {}
         self.began = time.monotonic()
+        staging.Stage.number = 0  # equal names, equal workload
 
     # --- what a number does
 
@@ -153,7 +154,7 @@ class World:
     def servers(self, **kafka_properties):
         """A Kafka and a Redis that run, and a stage whose topics are there."""
         self.kafka = self.stack.enter_context(
-            Kafka(os.path.join(self.folder, "kafka"), {**KAFKA, **kafka_properties}, heap="512m").start())
+            Kafka(os.path.join(self.folder, "kafka"), {**KAFKA, **kafka_properties}, heap="512m", short=True).start())
         self.redis = self.stack.enter_context(Redis(os.path.join(self.folder, "redis")).start())
         return self.set_stage()
 

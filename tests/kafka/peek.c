@@ -185,6 +185,8 @@ static int cached_states(json_t *states)
 		struct reply *reply = redis_ask(r, &w, &a, "HGETALL", &why);
 		for (size_t i = 0; reply && i + 1 < reply->n; i += 2) {
 			struct str bytes = reply->elements[i + 1]->str;
+			if (json_object_get(states, reply->elements[i]->str.s))
+				err_set(&why, "%s is in two partitions", reply->elements[i]->str.s);
 			json_object_set_new_nocheck(states, reply->elements[i]->str.s, text(bytes.s, bytes.len));
 		}
 	}

@@ -188,10 +188,12 @@ def fetch_kafka():
 
 
 class Kafka(Process):
-    """One broker that is its own controller (KRaft).  start after kill or stop continues with the same data."""
+    """One broker that is its own controller (KRaft).  start after kill or stop continues with the same data.  short: for a
+    minute's work half the time goes into what Java compiles well; let it compile quickly."""
 
-    def __init__(self, folder, properties=None, heap="768m"):
+    def __init__(self, folder, properties=None, heap="768m", short=False):
         super().__init__(folder, "kafka")
+        self.java_options = ["-XX:TieredStopAtLevel=1"] if short else []
         self.port, self.controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.config = os.path.join(folder, "server.properties")
@@ -221,7 +223,7 @@ class Kafka(Process):
         }
 
     def java(self, heap, *words):
-        return ["java", "-Xmx" + heap, "-XX:+UseSerialGC", "-cp", fetch_kafka(), *words]
+        return ["java", "-Xmx" + heap, "-XX:+UseSerialGC", *self.java_options, "-cp", fetch_kafka(), *words]
 
     def start(self):
         if not os.path.exists(self.config):
