@@ -112,7 +112,7 @@ void inbox_close(struct inbox *in)
 		return;
 	rd_kafka_consumer_close(in->rk);
 	forget_assignment(in);
-	rd_kafka_destroy(in->rk);
+	kafka_client_destroy(in->rk);
 	arena_close(&in->names);
 	free(in);
 }

@@ -1,9 +1,14 @@
 /* Makes librdkafka clients that log as we do and tell when all brokers are away. */
 #include "kafka_client.h"
 #include "../daemon/ops/log.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { DESTROY_SECONDS = 5 };
 
 static pthread_mutex_t refused_lock = PTHREAD_MUTEX_INITIALIZER; /* librdkafka's thread writes it */
 
@@ -109,4 +114,26 @@ rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct
 	rd_kafka_conf_destroy(conf);
 	err_set(why, "Kafka client: %s", text);
 	return NULL;
+}
+
+static void *destroy(void *rk)
+{
+	rd_kafka_destroy(rk);
+	return NULL;
+}
+
+void kafka_client_destroy(rd_kafka_t *rk)
+{
+	pthread_t thread;
+	struct timespec end;
+	char name[128];
+	snprintf(name, sizeof name, "%s", rd_kafka_name(rk));
+	if (pthread_create(&thread, NULL, destroy, rk) != 0)
+		abort();
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += DESTROY_SECONDS;
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) != ETIMEDOUT)
+		return;
+	log_warn("librdkafka's client %s doesn't end, and is left behind: was a topic deleted?", name);
+	pthread_detach(thread);
 }

@@ -15,6 +15,10 @@ rd_kafka_conf_t *kafka_client_conf(const struct settings *s, const struct kafka_
 /* Takes conf; the main log queue is librdkafka's own thread.  NULL: why; conf is destroyed. */
 rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *why);
 
+/* rd_kafka_destroy, but that it waits no longer than some seconds: librdkafka may wait for ever for a partition of a
+ * topic that was deleted (its issue 4362).  Such a client is left behind. */
+void kafka_client_destroy(rd_kafka_t *rk);
+
 /* What a person must do about an error of the broker, as a clause to put behind it; "" where nobody can. */
 const char *kafka_remedy(rd_kafka_resp_err_t code);
 

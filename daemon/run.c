@@ -156,10 +156,13 @@ static bool reach_servers(struct worker *w)
 	bool ok = false, away = true;
 	worker_calls(w, "connecting to Redis and Kafka");
 	if (reach_cache(w, &why) && reach_consumer(w, &why)) {
-		if (!check_topics(w, &why))
+		if (!check_topics(w, &why)) {
 			away = !w->found.answered;
-		else
+			if (!away)
+				outbox_close_producer(w->outbox); /* a topic may be another one when it is back */
+		} else {
 			ok = subscribe(w, &why) && reach_producer(w, &why, &away);
+		}
 	}
 	worker_calls(w, NULL);
 	if (!ok)
@@ -292,6 +295,7 @@ static void take_new_rules(struct worker *w)
 	partitions_renew(w, same);
 	w->checked = false;
 	w->peers_due = 0;
+	w->pause.until = 0; /* whoever reloads has mended something */
 	w->subscribed = w->subscribed && same;
 	log_info("worker %" PRId32 ": works by new rules, %016" PRIx64, w->number, rules->fingerprint);
 }

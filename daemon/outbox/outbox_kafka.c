@@ -85,7 +85,7 @@ struct outbox *outbox_new(const struct settings *s, int32_t number, struct err *
 	return o;
 }
 
-static void drop_producer(struct outbox *o)
+void outbox_close_producer(struct outbox *o)
 {
 	if (!o->rk)
 		return;
@@ -104,7 +104,7 @@ void outbox_free(struct outbox *o)
 {
 	if (!o)
 		return;
-	drop_producer(o);
+	outbox_close_producer(o);
 	free(o->handles);
 	free(o);
 }
@@ -120,7 +120,7 @@ void outbox_limits(struct outbox *o, int32_t state_bytes, int32_t batch_bytes)
 		return;
 	o->state_bytes = state_bytes;
 	o->batch_bytes = batch_bytes;
-	drop_producer(o); /* its batches could be too large */
+	outbox_close_producer(o); /* its batches could be too large */
 }
 
 bool outbox_ready(const struct outbox *o)
@@ -222,7 +222,7 @@ bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n,
 			  bool *away)
 {
 	if (o->ready)
-		drop_producer(o);
+		outbox_close_producer(o);
 	if (!o->rk) {
 		o->rk = producer_new(o, why);
 		if (!o->rk)
@@ -235,7 +235,7 @@ bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n,
 		err_set(why, "waiting for earlier transactions of %s: %s%s", o->id, rd_kafka_error_string(e), remedy);
 		*away = !*remedy;
 		if (!rd_kafka_error_is_retriable(e))
-			drop_producer(o);
+			outbox_close_producer(o);
 		rd_kafka_error_destroy(e);
 		return false;
 	}
@@ -322,7 +322,7 @@ static enum outbox_answer replace(struct outbox *o, struct err *why)
 		o->fenced = o->fenced && now - o->fenced_at < FENCED_ROW_MS ? o->fenced + 1 : 1;
 		o->fenced_at = now;
 	}
-	drop_producer(o);
+	outbox_close_producer(o);
 	return OUTBOX_REPLACE;
 }
 

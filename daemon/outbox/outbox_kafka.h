@@ -49,6 +49,8 @@ void outbox_limits(struct outbox *o, int32_t state_bytes, int32_t batch_bytes);
 bool outbox_open_producer(struct outbox *o, const char *const *topics, size_t n, int timeout_ms, struct err *why,
 			  bool *away);
 bool outbox_ready(const struct outbox *o);
+/* Between transactions: what the producer knows of the topics isn't so any more. */
+void outbox_close_producer(struct outbox *o);
 /* Was the last OUTBOX_REPLACE because another producer has taken our transactional id?  How often in a row.  (0 where
  * the broker gave up a transaction that had been open for too long.) */
 unsigned outbox_fenced(const struct outbox *o);

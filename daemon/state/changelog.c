@@ -97,7 +97,7 @@ void changelog_close(struct changelog *c)
 		return;
 	give_back(c);
 	rd_kafka_consumer_close(c->rk);
-	rd_kafka_destroy(c->rk);
+	kafka_client_destroy(c->rk);
 	free(c);
 }
 
@@ -113,7 +113,7 @@ static bool replace_client(struct changelog *c, struct err *why)
 	if (!rk)
 		return false;
 	rd_kafka_consumer_close(c->rk);
-	rd_kafka_destroy(c->rk);
+	kafka_client_destroy(c->rk);
 	c->rk = rk;
 	c->refused = false;
 	return true;

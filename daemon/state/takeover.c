@@ -517,7 +517,7 @@ static void check_range(struct takeover_part *p, const char *topic, int64_t next
 }
 
 /* All of a partition's offsets are committed together: that the group has lost those of one topic alone means that the
- * topic was deleted. */
+ * topic was deleted.  (Where nothing of it comes before what is to be read next, that doesn't matter.) */
 static void check_forgotten(const struct takeover *t, struct takeover_part *p)
 {
 	const struct position *lost = NULL;
@@ -529,15 +529,16 @@ static void check_forgotten(const struct takeover *t, struct takeover_part *p)
 		if (p->private->committed[k].offset >= 0)
 			continue;
 		n_lost++;
-		if (!lost)
-			lost = partition_record_position(&p->record, t->topics[k].name);
+		const struct position *at = partition_record_position(&p->record, t->topics[k].name);
+		if (at->next > p->private->first[k].offset)
+			lost = at;
 	}
 	if (n_lost && n_lost == n)
 		log_warn("partition %" PRId32
 			 ": the group %s has no offsets of it any more (they expired, or were deleted): goes on where "
 			 "the changelog says",
 			 p->partition, t->settings->instance);
-	else if (n_lost)
+	else if (n_lost && lost)
 		settle(p, TAKEOVER_STOPPED,
 		       "partition %" PRId32 ": the group %s has no offset of %s any more, but of other topics: was it "
 		       "deleted and made anew?  Then `shouwangctl reposition %s --partition %" PRId32

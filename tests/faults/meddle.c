@@ -7,8 +7,7 @@
  *     meddle BOOTSTRAP delete-records TOPIC PARTITION OFFSET  all before the offset, as retention does
  *     meddle BOOTSTRAP commit GROUP TOPIC PARTITION OFFSET  sets the group's offset (the group must have no member)
  *     meddle BOOTSTRAP forget GROUP [TOPIC PARTITIONS]      deletes the group, or its offsets of one topic
- *     meddle BOOTSTRAP deny topic|group NAME read|write|describe|configs  denies everybody that one right
- *     meddle BOOTSTRAP allow topic|group NAME               takes all rules about it back
+ *     meddle BOOTSTRAP copy FROM TO PARTITIONS              what is committed of each partition, as a mirror does
  *     meddle BOOTSTRAP fence TRANSACTIONAL-ID               takes the id from its holder
  */
 #include <librdkafka/rdkafka.h>
@@ -19,6 +18,7 @@
 
 enum { PATIENCE = 30000 };
 
+static const char *bootstrap;
 static rd_kafka_t *client;
 static rd_kafka_queue_t *queue;
 
@@ -28,7 +28,7 @@ static int complain(const char *what, const char *why)
 	return 1;
 }
 
-static rd_kafka_t *open_client(const char *bootstrap, const char *transactional_id)
+static rd_kafka_t *open_client(const char *transactional_id)
 {
 	char why[256] = "";
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -82,14 +82,6 @@ static const char *config_error(const rd_kafka_ConfigResource_t **list, const si
 	return NULL;
 }
 
-static const char *acl_error(const rd_kafka_acl_result_t **list, const size_t *n)
-{
-	for (size_t i = 0; i < *n; i++)
-		if (rd_kafka_acl_result_error(list[i]))
-			return rd_kafka_error_string(rd_kafka_acl_result_error(list[i]));
-	return NULL;
-}
-
 static const char *error_of(rd_kafka_event_t *e)
 {
 	size_t n;
@@ -118,8 +110,6 @@ static const char *error_of(rd_kafka_event_t *e)
 				   &n);
 	case RD_KAFKA_EVENT_DELETEGROUPS_RESULT:
 		return group_error(rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(e), &n), &n);
-	case RD_KAFKA_EVENT_CREATEACLS_RESULT:
-		return acl_error(rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(e), &n), &n);
 	default:
 		return NULL;
 	}
@@ -234,72 +224,74 @@ static int forget(int argc, char **argv)
 	return await(argv[0]);
 }
 
-/* --- rights */
+/* --- a mirror */
 
-static const struct {
-	const char *name;
-	rd_kafka_AclOperation_t code;
-} operations[] = {
-	{"read", RD_KAFKA_ACL_OPERATION_READ},
-	{"write", RD_KAFKA_ACL_OPERATION_WRITE},
-	{"describe", RD_KAFKA_ACL_OPERATION_DESCRIBE},
-	{"configs", RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS},
-};
-
-static rd_kafka_AclBinding_t *acl_new(char **argv, rd_kafka_AclOperation_t operation,
-				      rd_kafka_AclPermissionType_t permission)
+static rd_kafka_t *open_reader(const char *topic, int partitions)
 {
+	static const char *const properties[][2] = {{"bootstrap.servers", NULL},
+						    {"group.id", "meddle"},
+						    {"isolation.level", "read_committed"},
+						    {"enable.partition.eof", "true"},
+						    {"auto.offset.reset", "earliest"}};
 	char why[256] = "";
-	rd_kafka_ResourceType_t kind =
-		strcmp(argv[0], "topic") == 0 ? RD_KAFKA_RESOURCE_TOPIC : RD_KAFKA_RESOURCE_GROUP;
-	rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(kind, argv[1], RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:*",
-							     "*", operation, permission, why, sizeof why);
-	if (!acl)
-		complain(argv[1], why);
-	return acl;
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
+		rd_kafka_conf_set(conf, properties[i][0], properties[i][1] ? properties[i][1] : bootstrap, why,
+				  sizeof why);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		complain(topic, why);
+		return NULL;
+	}
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+	for (int i = 0; i < partitions; i++)
+		rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+	rd_kafka_poll_set_consumer(rk);
+	rd_kafka_assign(rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return rk;
 }
 
-/* Where a resource has any rule at all, what no rule allows is denied. */
-static int deny(int argc, char **argv)
+static rd_kafka_resp_err_t send_on(const char *topic, const rd_kafka_message_t *m)
+{
+	return rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
+				 RD_KAFKA_V_KEY(m->key, m->key_len), RD_KAFKA_V_VALUE(m->payload, m->len),
+				 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
+}
+
+static int copy(int argc, char **argv)
 {
 	(void)argc;
-	rd_kafka_AclOperation_t operation = RD_KAFKA_ACL_OPERATION_UNKNOWN;
-	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-		if (strcmp(operations[i].name, argv[2]) == 0)
-			operation = operations[i].code;
-	rd_kafka_AclBinding_t *acls[] = {acl_new(argv, RD_KAFKA_ACL_OPERATION_ALL, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW),
-					 acl_new(argv, operation, RD_KAFKA_ACL_PERMISSION_TYPE_DENY)};
-	if (!acls[0] || !acls[1])
+	int partitions = atoi(argv[2]), ended = 0;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_t *reader = open_reader(argv[0], partitions);
+	if (!reader)
 		return 1;
-	rd_kafka_CreateAcls(client, acls, 2, NULL, queue);
-	rd_kafka_AclBinding_destroy_array(acls, 2);
-	return await(argv[1]);
-}
-
-static int allow(int argc, char **argv)
-{
-	(void)argc;
-	char why[256] = "";
-	rd_kafka_ResourceType_t kind =
-		strcmp(argv[0], "topic") == 0 ? RD_KAFKA_RESOURCE_TOPIC : RD_KAFKA_RESOURCE_GROUP;
-	rd_kafka_AclBindingFilter_t *all = rd_kafka_AclBindingFilter_new(
-		kind, argv[1], RD_KAFKA_RESOURCE_PATTERN_LITERAL, NULL, NULL, RD_KAFKA_ACL_OPERATION_ANY,
-		RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why, sizeof why);
-	if (!all)
-		return complain(argv[1], why);
-	rd_kafka_DeleteAcls(client, &all, 1, NULL, queue);
-	rd_kafka_AclBinding_destroy(all);
-	return await(argv[1]);
+	while (ended < partitions && !code) {
+		rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, PATIENCE);
+		if (!m)
+			code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+		else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+			ended++;
+		else
+			code = m->err ? m->err : send_on(argv[1], m);
+		if (m)
+			rd_kafka_message_destroy(m);
+	}
+	if (!code)
+		code = rd_kafka_flush(client, PATIENCE);
+	rd_kafka_consumer_close(reader);
+	rd_kafka_destroy(reader);
+	return code ? complain(argv[0], rd_kafka_err2str(code)) : 0;
 }
 
 /* --- the transactional id */
 
-static const char *bootstrap;
-
 static int fence(int argc, char **argv)
 {
 	(void)argc;
-	rd_kafka_t *rk = open_client(bootstrap, argv[0]);
+	rd_kafka_t *rk = open_client(argv[0]);
 	if (!rk)
 		return 1;
 	rd_kafka_error_t *e = rd_kafka_init_transactions(rk, PATIENCE);
@@ -321,8 +313,7 @@ static const struct {
 	{"commit", 4, commit},
 	{"delete-records", 3, delete_records},
 	{"forget", 1, forget},
-	{"deny", 3, deny},
-	{"allow", 2, allow},
+	{"copy", 3, copy},
 	{"fence", 1, fence},
 };
 
@@ -333,7 +324,7 @@ int main(int argc, char **argv)
 		if (strcmp(commands[i].name, argv[2]) != 0 || argc - 3 < commands[i].least)
 			continue;
 		bootstrap = argv[1];
-		client = open_client(bootstrap, NULL);
+		client = open_client(NULL);
 		if (!client)
 			return 1;
 		queue = rd_kafka_queue_new(client);
