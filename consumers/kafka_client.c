@@ -75,6 +75,10 @@ const char *kafka_remedy(rd_kafka_resp_err_t code)
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 		return "; raise the topic's max.message.bytes, or let this user DescribeConfigs it, so that its limit "
 		       "is kept";
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		return "; this machine's clock is ahead of the broker's: set it right, and let the brokers tell the "
+		       "time "
+		       "(`shouwangctl topics` does)";
 	default:
 		return "";
 	}

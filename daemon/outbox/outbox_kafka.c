@@ -414,7 +414,14 @@ static struct str cut(struct str s, size_t *room)
 	return s;
 }
 
-/* The original's headers go along where they hold the event (binary mode). */
+/* Else who reads a record that was in the rejects before, and was sent again, would find the reason of that time. */
+static bool is_rejects_own(struct str name)
+{
+	return str_equal(name, STR("topic")) || str_equal(name, STR("partition")) || str_equal(name, STR("offset")) ||
+	       str_equal(name, STR("reason"));
+}
+
+/* The original's headers go along: in binary mode they hold the event. */
 void outbox_reject(struct outbox *o, const struct record *record, const char *reason)
 {
 	char number[24];
@@ -429,6 +436,8 @@ void outbox_reject(struct outbox *o, const struct record *record, const char *re
 	struct str key = cut(record->key, &room);
 	for (size_t i = 0; i < record->n_headers; i++) {
 		const struct record_header *h = &record->headers[i];
+		if (is_rejects_own(h->name))
+			continue;
 		struct str name = h->name, with = cut(h->value, &room);
 		if (name.len + HEADER_BYTES > room)
 			break;

@@ -30,7 +30,7 @@ TIME = re.compile(rb'"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00)"')
 def config(folder):
     """The shipped configuration with what is added for faults; returns its path."""
     path = os.path.join(folder, "config-for-faults")
-    shutil.copytree(os.path.join(staging.ROOT, "config"), path)
+    shutil.copytree(os.path.join(staging.ROOT, "config"), path, dirs_exist_ok=True)
     shutil.copytree(os.path.join(HERE, "config"), path, dirs_exist_ok=True)
     return path
 

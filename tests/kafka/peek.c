@@ -10,8 +10,9 @@
  *     peek CONFIG committed TOPIC… how many records of each topic the group has committed, of all partitions
  *     peek CONFIG unsettled        how many of the changelog's records Redis doesn't reflect yet, and how many timers
  *                                  are due by the partitions' clocks
- *     peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value", "headers"} from the standard input;
- *                                  each may lack
+ *     peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value", "headers", "timestamp"} from the
+ *                                  standard input; each may lack.  A text may be {"base64": …}; headers are an object
+ *                                  or pairs in an array
  *     peek CONFIG hold TOPIC JSON  sends one of these in a transaction that it aborts when the standard input ends;
  *                                  prints "held" meanwhile
  *     peek CONFIG feed             sends lines TOPIC<tab>KEY<tab>VALUE from the standard input as they come, in their
@@ -344,27 +345,73 @@ static int print_unsettled(void)
 
 /* --- sending */
 
-static rd_kafka_headers_t *headers_of(json_t *named)
+static int digit_of(char c)
 {
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+static struct str decode_base64(struct arena *a, const char *s)
+{
+	char *out = arena_alloc(a, strlen(s) + 1);
+	uint32_t n = 0, bits = 0, have = 0;
+	for (int d; (d = digit_of(*s)) >= 0; s++) {
+		bits = bits << 6 | (uint32_t)d;
+		have += 6;
+		if (have >= 8)
+			out[n++] = (char)(bits >> (have -= 8));
+	}
+	return (struct str){out, n};
+}
+
+/* A string, or bytes as base64; .s NULL: neither. */
+static struct str bytes_of(struct arena *a, json_t *value)
+{
+	const char *base64 = json_string_value(json_object_get(value, "base64"));
+	return base64 ? decode_base64(a, base64)
+		      : (struct str){json_string_value(value), (uint32_t)json_string_length(value)};
+}
+
+static void add_header(rd_kafka_headers_t *h, struct arena *a, const char *name, json_t *value)
+{
+	struct str s = bytes_of(a, value);
+	rd_kafka_header_add(h, name, -1, s.s, (ssize_t)s.len);
+}
+
+static rd_kafka_headers_t *headers_of(struct arena *a, json_t *list)
+{
+	size_t i;
 	const char *name;
 	json_t *value;
 	rd_kafka_headers_t *h = rd_kafka_headers_new(8);
-	json_object_foreach(named, name, value)
-		rd_kafka_header_add(h, name, -1, json_string_value(value), (ssize_t)json_string_length(value));
+	json_array_foreach(list, i, value)
+		add_header(h, a, json_string_value(json_array_get(value, 0)), json_array_get(value, 1));
+	json_object_foreach(list, name, value) add_header(h, a, name, value);
 	return h;
 }
 
 static int send_line(rd_kafka_t *rk, const char *topic, json_t *line)
 {
-	json_t *partition = json_object_get(line, "partition"), *key = json_object_get(line, "key"),
-	       *value = json_object_get(line, "value");
+	struct arena a = {0};
+	json_t *partition = json_object_get(line, "partition");
+	struct str key = bytes_of(&a, json_object_get(line, "key")),
+		   value = bytes_of(&a, json_object_get(line, "value"));
 	int32_t to = partition ? (int32_t)json_integer_value(partition) : RD_KAFKA_PARTITION_UA;
-	rd_kafka_resp_err_t code = rd_kafka_producev(
-		rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(to),
-		RD_KAFKA_V_KEY(json_string_value(key), json_string_length(key)),
-		RD_KAFKA_V_VALUE((void *)(uintptr_t)json_string_value(value), json_string_length(value)),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		RD_KAFKA_V_HEADERS(headers_of(json_object_get(line, "headers"))), RD_KAFKA_V_END);
+	rd_kafka_resp_err_t code;
+	do { /* a full queue empties */
+		rd_kafka_headers_t *headers = headers_of(&a, json_object_get(line, "headers"));
+		code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(to),
+					 RD_KAFKA_V_KEY(key.s, key.len),
+					 RD_KAFKA_V_VALUE((void *)(uintptr_t)value.s, value.len),
+					 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+					 RD_KAFKA_V_TIMESTAMP(json_integer_value(json_object_get(line, "timestamp"))),
+					 RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+		if (code)
+			rd_kafka_headers_destroy(headers);
+		rd_kafka_poll(rk, code ? 100 : 0);
+	} while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+	arena_close(&a);
 	return code ? complain(rd_kafka_err2str(code)) : 0;
 }
 
@@ -373,8 +420,9 @@ static int send_all(const char *topic)
 	struct err why = {""};
 	json_error_t e;
 	json_t *line;
-	const struct kafka_setting list[] = {{"partitioner", "murmur2_random", true}};
-	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, 1, &why);
+	const struct kafka_setting list[] = {{"partitioner", "murmur2_random", true},
+					     {"enable.idempotence", "true", true}}; /* keeps the order */
+	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, 2, &why);
 	rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_PRODUCER, conf, &why) : NULL;
 	if (!rk)
 		return complain(why.text);
