@@ -30,6 +30,7 @@ static const char help[] =
 	"  --then DIR FILE…  go on with these events by the rules in DIR, as after a reload that was given the time "
 	"to judge\n"
 	"                    every subject anew; FILE… may be left out\n"
+	"  --from FILE       begin with the states in FILE, as --raw prints them; --at TIME: the time then\n"
 	"  --partitions N    of the topics (default: the setting `partitions`)\n"
 	"  --until DATE      then let time pass until 00:00 of DATE, so that timers fire\n"
 	"  --state[=FILE]    print the final states, as JSON lines by subject, instead of the messages; or write them "
@@ -231,6 +232,8 @@ static void close_all(struct run *r)
 enum {
 	O_PLACE = 1, /* what is no option, in its place */
 	O_THEN = 256,
+	O_FROM,
+	O_AT,
 	O_PARTITIONS,
 	O_UNTIL,
 	O_STATE,
@@ -246,6 +249,8 @@ enum {
 };
 static const struct option options[] = {
 	{"then", required_argument, NULL, O_THEN},
+	{"from", required_argument, NULL, O_FROM},
+	{"at", required_argument, NULL, O_AT},
 	{"partitions", required_argument, NULL, O_PARTITIONS},
 	{"until", required_argument, NULL, O_UNTIL},
 	{"state", optional_argument, NULL, O_STATE},
@@ -279,14 +284,20 @@ static void add_place(struct run *r, char *text)
 	r->parts[r->n_parts - 1].n++;
 }
 
-/* Fills r; partitions 0: the setting.  until: the text, read once the zone is known. */
-static int read_options(struct run *r, int argc, char **argv, const char **until)
+/* Fills r; partitions 0: the setting.  until, at: texts, read once the zone is known. */
+static int read_options(struct run *r, int argc, char **argv, const char **until, const char **at)
 {
 	int64_t n;
 	for (int o; (o = getopt_long(argc, argv, "-", options, NULL)) != -1;) {
 		switch (o) {
 		case O_PLACE:
 			add_place(r, optarg);
+			break;
+		case O_FROM:
+			r->from_file = optarg;
+			break;
+		case O_AT:
+			*at = optarg;
 			break;
 		case O_THEN:
 			add_part(r, optarg);
@@ -335,7 +346,7 @@ static int read_options(struct run *r, int argc, char **argv, const char **until
 	}
 	for (; optind < argc; optind++)
 		add_place(r, argv[optind]);
-	if (r->n_parts && r->parts[0].n)
+	if (r->n_parts && (r->from_file ? *at != NULL : r->parts[0].n > 0))
 		return CLI_DONE;
 	fputs(help, stderr);
 	return CLI_USAGE;
@@ -355,8 +366,8 @@ int cli_run(int argc, char **argv)
 {
 	struct run r = {.batch_size = BATCH};
 	struct err why = {0};
-	const char *until = NULL;
-	int code = read_options(&r, argc, argv, &until);
+	const char *until = NULL, *at = NULL;
+	int code = read_options(&r, argc, argv, &until, &at);
 	if (code != CLI_DONE) {
 		r.n_parts = 0; /* not loaded */
 		close_all(&r);
@@ -371,6 +382,8 @@ int cli_run(int argc, char **argv)
 	r.has_until = until != NULL;
 	if (until && !time_parse(r.parts->config.ruleset->zone, str_of(until), &r.until))
 		err_set(&why, "--until: found %s, expected a date like 2026-07-01", until);
+	else if (at && !time_parse(r.parts->config.ruleset->zone, str_of(at), &r.from_time))
+		err_set(&why, "--at: found %s, expected a time like 2026-07-01T08:00:00+08:00", at);
 	else
 		run_all(&r, &why);
 	if (why.text[0]) {

@@ -358,6 +358,8 @@ static bool run_some(struct run *r, int32_t first, int32_t n, struct err *why)
 static bool run_part(struct run *r, struct err *why)
 {
 	use_rules(r);
+	if (r->part == r->parts && r->from_file && !run_from(r, why))
+		return false;
 	if (!sort_into_lanes(r, why))
 		return false;
 	for (int32_t p = 0; !r->fed && p < r->partitions; p++)

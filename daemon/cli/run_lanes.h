@@ -43,6 +43,8 @@ struct run {
 	bool has_until, values, check, quiet, unmasked, raw, state, only_messages;
 	int64_t until;
 	const char *state_file, *rejects_file;
+	const char *from_file; /* states to begin with, NULL: none; and the time then: */
+	int64_t from_time;
 
 	struct decoder *decoder;
 	struct engine *engine;
@@ -62,5 +64,7 @@ struct run {
 /* Reads the files, steps everything and prints messages and outcomes.  False: why. */
 bool run_lanes(struct run *r, struct err *why);
 void run_lanes_close(struct run *r);
+/* Into the lanes (run_from.c).  False: why names the line. */
+bool run_from(struct run *r, struct err *why);
 int32_t run_partition(const struct run *r, struct str subject);
 #endif
