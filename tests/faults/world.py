@@ -153,14 +153,18 @@ class World:
 
     def servers(self, **kafka_properties):
         """A Kafka and a Redis that run, and a stage whose topics are there."""
+        self.start_servers(**kafka_properties)
+        return self.set_stage()
+
+    def start_servers(self, **kafka_properties):
         self.kafka = self.stack.enter_context(
             Kafka(os.path.join(self.folder, "kafka"), {**KAFKA, **kafka_properties}, heap="512m", short=True).start())
         self.redis = self.stack.enter_context(Redis(os.path.join(self.folder, "redis")).start())
-        return self.set_stage()
 
-    def set_stage(self, **settings):
+    def set_stage(self, config=None, **settings):
+        """config: another folder than the workload's."""
         self.stage = staging.Stage(self.programs, self.kafka.bootstrap, self.redis.url, self.folder,
-                                   {**SETTINGS, **settings}, workload.config(self.folder), PARTITIONS)
+                                   {**SETTINGS, **settings}, config or workload.config(self.folder), PARTITIONS)
         self.stage.patch("shouwang.yaml", r"properties: *\{", f"properties: {{transaction.timeout.ms: {TRANSACTION_MS}, ")
         self.stage.topics()
         self.stack.callback(self.stage.stop)
