@@ -294,10 +294,10 @@ static void warn_watches(const struct daemon *d, const struct config *loaded)
 }
 
 /* Everything is checked before anything is put to use. */
-static bool check_loaded(struct daemon *d, const struct config *loaded)
+static bool check_loaded(struct daemon *d, const struct config *loaded, struct topics *found)
 {
 	struct err why = {0};
-	bool fit = used_topics_fit(&d->config.settings, loaded->ruleset, &why);
+	bool fit = used_topics_fit(&d->config.settings, loaded->ruleset, found, &why);
 	if (!fit)
 		log_error("%s", why.text);
 	else if (why.text[0])
@@ -312,15 +312,18 @@ static bool check_loaded(struct daemon *d, const struct config *loaded)
 static bool reload(struct daemon *d)
 {
 	struct config loaded;
+	struct topics found = {0};
 	if (!load(d->options.config, &(struct in_use){&d->config.settings, d->revision}, &loaded))
 		return false;
-	if (!check_loaded(d, &loaded)) {
+	if (!check_loaded(d, &loaded, &found)) {
 		config_close(&loaded);
 		return false;
 	}
 	warn_restart(d, &loaded);
 	warn_watches(d, &loaded);
-	supervisor_reload(d->supervisor, loaded.ruleset, &loaded.settings);
+	supervisor_reload(d->supervisor,
+			  &(struct worker_rules){loaded.ruleset, settings_tuning(&loaded.settings), found},
+			  loaded.settings.stall);
 	ruleset_release(d->rules);
 	d->rules = ruleset_hold(loaded.ruleset);
 	d->revision = loaded.settings.revision;

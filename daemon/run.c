@@ -94,14 +94,10 @@ static bool reach_consumer(struct worker *w, struct err *why)
 }
 
 /* Limits found here count for the next producer. */
-static bool check_topics(struct worker *w, struct err *why)
+static void use_found(struct worker *w)
 {
-	if (w->checked)
-		return true;
-	struct used_topics used = {.n_inputs = w->n_topics, .outputs = w->outputs, .n_outputs = w->n_outputs};
-	memcpy(used.inputs, w->topics, sizeof used.inputs);
-	if (!used_topics_check(inbox_client(w->inbox), w->settings, &used, TOPICS_WAIT_MS, &w->found, why))
-		return false;
+	struct settings tuned = *w->settings;
+	tuned.batch.events = w->tuning.batch.events;
 	if (w->found.warning.text[0])
 		log_every(3600, LOG_LEVEL_WARNING, "%s", w->found.warning.text);
 	if (w->found.partitions != w->tuning.partitions)
@@ -113,8 +109,20 @@ static bool check_topics(struct worker *w, struct err *why)
 	for (size_t i = 0; outbox_ready(w->outbox) && i < w->n_outputs; i++)
 		outbox_has_topic(w->outbox, w->outputs[i]); /* new ones, before a transaction waits for them */
 	int32_t record = w->found.state_bytes > w->found.batch_bytes ? w->found.state_bytes : w->found.batch_bytes;
-	metrics_set(w->metrics, plain(w, METRIC_MEMORY_BOUND), (double)memory_bound(w->settings, (size_t)record));
-	return w->checked = true;
+	metrics_set(w->metrics, plain(w, METRIC_MEMORY_BOUND), (double)memory_bound(&tuned, (size_t)record));
+	w->checked = true;
+}
+
+static bool check_topics(struct worker *w, struct err *why)
+{
+	if (w->checked)
+		return true;
+	struct used_topics used = {.n_inputs = w->n_topics, .outputs = w->outputs, .n_outputs = w->n_outputs};
+	memcpy(used.inputs, w->topics, sizeof used.inputs);
+	if (!used_topics_check(inbox_client(w->inbox), w->settings, &used, TOPICS_WAIT_MS, &w->found, why))
+		return false;
+	use_found(w);
+	return true;
 }
 
 static bool subscribe(struct worker *w, struct err *why)
@@ -260,15 +268,14 @@ static void use_rules(struct worker *w, struct ruleset *rules)
 	name_rule_series(w);
 }
 
-static struct ruleset *take_next(struct worker *w)
+static struct worker_rules take_next(struct worker *w)
 {
 	pthread_mutex_lock(&w->lock);
-	struct ruleset *rules = w->next_rules;
-	w->next_rules = NULL;
-	w->tuning = w->next_tuning;
+	struct worker_rules next = w->next;
+	w->next.ruleset = NULL;
 	atomic_store(&w->renew, false);
 	pthread_mutex_unlock(&w->lock);
-	return rules;
+	return next;
 }
 
 static bool reads_same_topics(struct worker *w, const struct ruleset *rules)
@@ -287,17 +294,22 @@ static void take_new_rules(struct worker *w)
 {
 	if (!atomic_load(&w->renew))
 		return;
-	struct ruleset *rules = take_next(w);
-	bool same = reads_same_topics(w, rules);
+	struct worker_rules next = take_next(w);
+	bool same = reads_same_topics(w, next.ruleset);
 	if (!same)
 		partitions_hide(w); /* by the topics that were read until now */
-	use_rules(w, rules);
+	w->tuning = next.tuning;
+	use_rules(w, next.ruleset);
 	partitions_renew(w, same);
 	w->checked = false;
+	if (next.found.answered) { /* asking again, behind the fetches of this consumer, would take seconds */
+		w->found = next.found;
+		use_found(w);
+	}
 	w->peers_due = 0;
 	w->pause.until = 0; /* whoever reloads has mended something */
 	w->subscribed = w->subscribed && same;
-	log_info("worker %" PRId32 ": works by new rules, %016" PRIx64, w->number, rules->fingerprint);
+	log_info("worker %" PRId32 ": works by new rules, %016" PRIx64, w->number, w->rules->fingerprint);
 }
 
 /* --- the loop */
@@ -416,18 +428,18 @@ void worker_stop(struct worker *w)
 {
 	worker_end(w);
 	pthread_join(w->thread, NULL);
-	if (w->next_rules)
-		ruleset_release(w->next_rules);
+	if (w->next.ruleset)
+		ruleset_release(w->next.ruleset);
 	close_worker(w);
 }
 
-void worker_reload(struct worker *w, struct ruleset *ruleset, const struct tuning *tuning)
+void worker_reload(struct worker *w, const struct worker_rules *next)
 {
 	pthread_mutex_lock(&w->lock);
-	if (w->next_rules)
-		ruleset_release(w->next_rules);
-	w->next_rules = ruleset_hold(ruleset);
-	w->next_tuning = *tuning;
+	if (w->next.ruleset)
+		ruleset_release(w->next.ruleset);
+	w->next = *next;
+	ruleset_hold(next->ruleset);
 	atomic_store(&w->renew, true);
 	pthread_mutex_unlock(&w->lock);
 }

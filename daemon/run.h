@@ -4,6 +4,7 @@
  * main.c owns settings and metrics and keeps both until worker_stop has returned; a worker owns everything else. */
 #ifndef RUN_H
 #define RUN_H
+#include "../consumers/topics.h"
 #include "conf/settings.h"
 #include "core/ruleset.h"
 #include "ops/clock.h"
@@ -25,9 +26,15 @@ struct worker *worker_start(const struct worker_options *options, struct err *wh
 void worker_end(struct worker *w);
 /* Waits for the end (while servers are away, until their calls time out: a minute at most) and frees the worker. */
 void worker_stop(struct worker *w);
-/* New rules and tuning, swapped in between two batches; holds a reference of its own.  Returns at once.  Watches with
- * other topics change the subscription. */
-void worker_reload(struct worker *w, struct ruleset *ruleset, const struct tuning *tuning);
+/* What a reload brings. */
+struct worker_rules {
+	struct ruleset *ruleset;
+	struct tuning tuning;
+	struct topics found; /* of all that the rules use; unanswered: the worker checks them itself */
+};
+/* Swapped in between two batches; holds a reference of its own.  Returns at once.  Watches with other topics change the
+ * subscription. */
+void worker_reload(struct worker *w, const struct worker_rules *next);
 
 enum worker_phase {
 	WORKER_STARTING, /* connecting, checking topics */

@@ -78,13 +78,12 @@ void supervisor_stop(struct supervisor *s)
 	free(workers);
 }
 
-void supervisor_reload(struct supervisor *s, struct ruleset *ruleset, const struct settings *settings)
+void supervisor_reload(struct supervisor *s, const struct worker_rules *next, int64_t stall)
 {
-	struct tuning tuning = settings_tuning(settings);
 	pthread_mutex_lock(&s->lock);
-	s->stall = settings->stall;
+	s->stall = stall;
 	for (size_t i = 0; i < s->n; i++)
-		worker_reload(s->workers[i], ruleset, &tuning);
+		worker_reload(s->workers[i], next);
 	pthread_mutex_unlock(&s->lock);
 }
 

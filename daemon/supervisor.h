@@ -14,8 +14,8 @@ bool supervisor_start(struct supervisor *s, const struct settings *settings, str
 		      struct metrics *metrics, struct err *why);
 /* Ends them all, each after its running transaction. */
 void supervisor_stop(struct supervisor *s);
-/* Hands over new rules and what a reload changes of the settings, to be swapped in between two batches. */
-void supervisor_reload(struct supervisor *s, struct ruleset *ruleset, const struct settings *settings);
+/* Hands over new rules, to be swapped in between two batches; stall: of the new settings, ms. */
+void supervisor_reload(struct supervisor *s, const struct worker_rules *next, int64_t stall);
 /* Judges the progress now.  From any thread. */
 void supervisor_judge(struct supervisor *s, struct health_report *out);
 #endif

@@ -75,19 +75,18 @@ bool used_topics_check(struct rd_kafka_s *client, const struct settings *s, cons
 	return ok;
 }
 
-bool used_topics_fit(const struct settings *s, const struct ruleset *r, struct err *why)
+bool used_topics_fit(const struct settings *s, const struct ruleset *r, struct topics *found, struct err *why)
 {
 	struct arena a;
 	struct used_topics used;
-	struct topics found;
 	rd_kafka_conf_t *conf = kafka_client_conf(s, NULL, 0, why);
 	rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_PRODUCER, conf, why) : NULL;
 	if (!rk)
 		return false;
 	arena_init(&a);
 	used_topics(s, r, &a, &used);
-	bool ok = used_topics_check(rk, s, &used, FIT_WAIT_MS, &found, why);
+	bool ok = used_topics_check(rk, s, &used, FIT_WAIT_MS, found, why);
 	rd_kafka_destroy(rk);
 	arena_close(&a);
-	return ok || !found.answered;
+	return ok || !found->answered;
 }

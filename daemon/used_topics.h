@@ -24,5 +24,5 @@ bool used_topics_check(struct rd_kafka_s *client, const struct settings *s, cons
 		       int timeout_ms, struct topics *found, struct err *why);
 /* The same before rules are put to use, with a client of its own.  Where Kafka doesn't answer, the topics are not at
  * fault: true, and why says that they are unchecked. */
-bool used_topics_fit(const struct settings *s, const struct ruleset *r, struct err *why);
+bool used_topics_fit(const struct settings *s, const struct ruleset *r, struct topics *found, struct err *why);
 #endif

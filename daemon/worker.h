@@ -98,8 +98,7 @@ struct worker {
 	atomic_bool renew; /* next_rules is set */
 	atomic_llong moved;
 	_Atomic(const char *) call; /* to a server, that it is in; NULL: none */
-	struct ruleset *next_rules; /* under lock, as its tuning: */
-	struct tuning next_tuning;
+	struct worker_rules next;   /* under lock; ruleset NULL: none */
 	struct worker_status shown; /* under lock; its partitions: */
 	struct partition_status *shown_partitions;
 	size_t cap_shown;

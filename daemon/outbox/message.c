@@ -39,6 +39,7 @@ static struct message_id hash_end(struct siphash *h)
 	return id;
 }
 
+/* An escalation goes to a unit that may have a case of that number itself: whose case it is tells them apart. */
 struct message_id message_id(const struct message *m, struct str incarnation)
 {
 	struct siphash h;
@@ -47,6 +48,7 @@ struct message_id message_id(const struct message *m, struct str incarnation)
 	hash_part(&h, str_of(m->watch->name));
 	hash_part(&h, m->subject);
 	hash_part(&h, m->unit);
+	hash_part(&h, m->case_id);
 	hash_number(&h, m->case_number);
 	hash_number(&h, m->number);
 	return hash_end(&h);

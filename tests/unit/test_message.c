@@ -313,7 +313,7 @@ static void equal_messages_give_equal_bytes(void **state)
 static void id_depends_on_each_part_and_on_nothing_else(void **state)
 {
 	(void)state;
-	struct message_id ids[8], same;
+	struct message_id ids[9], same;
 	struct message m = message;
 	struct watch other = {.name = "township"};
 	ids[0] = message_id(&m, STR("inc"));
@@ -330,7 +330,9 @@ static void id_depends_on_each_part_and_on_nothing_else(void **state)
 	ids[6] = message_id(&m, STR("inc"));
 	m = message, m.subject = STR("h"), m.unit = STR("1social-assistance"); /* the same letters, cut elsewhere */
 	ids[7] = message_id(&m, STR("inc"));
-	for (int i = 0; i < 8; i++)
+	m = message, m.case_id = STR("household/h1/office/2"); /* told to the unit that it escalates to */
+	ids[8] = message_id(&m, STR("inc"));
+	for (int i = 0; i < 9; i++)
 		for (int j = 0; j < i; j++)
 			assert_string_not_equal(ids[i].text, ids[j].text);
 	m = message, m.level = "yellow", m.now = 1, m.n_alerts = 0, m.type = CASE_CHANGED;
