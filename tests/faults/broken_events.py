@@ -20,14 +20,15 @@ KINDS = mutations.KINDS
 BROKEN, FEW, FUTURE = 10000, 12, 150  # in all; of the largest, and of those that move the clock to the end of time
 KILLS = 2
 REJECT_BYTES = 65536
-FIELD = re.compile(r"^(event|specversion|id|source|type|subject|time|data|data\.[a-z_0-9]+|data_base64|content-type|key)\b")
+FIELD = re.compile(r"^(event|specversion|id|source|type|subject|time|data|data_base64|data\.[a-z_0-9]+|content-type|"
+                   r"key)\b")
 OTHER_TYPE = "type: found one that "  # which watch doesn't know it, only the topic tells
 FIXED = "2026-07-01T08:00:00+08:00"
 
 
 def run(world):
-    """10,000 broken events among good ones, and kill -9 in between: each is in the rejects once, with its bytes, where it
-    was found and the field that is wrong, or has done what the engine alone does with it."""
+    """10,000 broken events among good ones, and kill -9 in between: each is in the rejects once, with its bytes, where
+    it was found and the field that is wrong, or has done what the engine alone does with it."""
     world.start_servers()
     stage = world.set_stage(UNKNOWN_EVENTS="reject")
     work = Mixture(world, stage)
@@ -112,9 +113,9 @@ def json_bytes(value):
 def send(stage, records):
     for topic in sorted({record.topic for record in records}):
         stage.peek("send", topic, given="\n".join(json.dumps(
-            {"partition": partition_of(r), "key": json_bytes(r.key), "value": json_bytes(r.value), "timestamp": r.time or 0,
-             "headers": [[name, json_bytes(v) if isinstance(v, bytes) else v] for name, v in r.headers]})
-            for r in records if r.topic == topic).encode())
+            {"partition": partition_of(r), "key": json_bytes(r.key), "value": json_bytes(r.value),
+             "timestamp": r.time or 0,
+             "headers": [[name, json_bytes(v) if isinstance(v, bytes) else v] for name, v in r.headers]}) for r in records if r.topic == topic).encode())
 
 
 def committed(stage):
@@ -135,9 +136,10 @@ def check(world, stage, work):
     verdict.faults += faults
     equal(sum(d.total("shouwang_forwarded_total") for d in (world.one, world.two)), 0, "forwarded")
     for daemon in (world.one, world.two):
-        expect(3 not in [value for key, value in daemon.metrics().items() if key.startswith("shouwang_partition_state{")],
-               "a partition stopped\n" + daemon.log()[-3000:])
-    kinds = collections.Counter(r.kind for i, r in enumerate(work.records) if r.kind and i not in work.rejected and r.line)
+        states = [value for key, value in daemon.metrics().items() if key.startswith("shouwang_partition_state{")]
+        expect(3 not in states, "a partition stopped\n" + daemon.log()[-3000:])
+    kinds = collections.Counter(r.kind for i, r in enumerate(work.records)
+                                if r.kind and r.line and i not in work.rejected)
     world.say(f"broken: {sum(1 for r in work.records if r.kind)}; still events, and accepted: {dict(kinds)}")
     for line in verdict.lines():
         world.say(line)

@@ -199,7 +199,8 @@ class Jumps:
     def stand(self, daemon):
         """A daemon whose clock is behind a partition's time: that stands, and is shown."""
         behind = [p for p in self.partitions(daemon) if self.time[p] - self.clocks[daemon].now() > HOUR]
-        self.world.wait("metric of partitions ahead", lambda: all(self.shown(daemon, p) for p in self.partitions(daemon)))
+        self.world.wait("metric of partitions ahead",
+                        lambda: all(self.shown(daemon, p) for p in self.partitions(daemon)))
         if not behind:
             return
         self.send(self.probes(behind))
@@ -276,15 +277,15 @@ def check(world, stage, jumps):
     times = times_of(jumps.meters.events, [json.loads(record["value"]) for record in desk])
     never_back(jumps, times)
     found, expected = verify.Found.of(stage), engine_alone(stage, jumps.meters.events, times)
-    verdict_on_timers = early(expected.messages, found.queues)
-    expected.messages, expected.outcomes = [[plain(m) for m in list_] for list_ in (expected.messages, expected.outcomes)]
+    too_early = early(expected.messages, found.queues)
+    expected.messages, expected.outcomes = [plain(m) for m in expected.messages], [plain(o) for o in expected.outcomes]
     found.queues = [[plain(m) for m in queue] for queue in found.queues]
     found.outcomes = [plain(o) for o in found.outcomes]
     expected.rejects = [("time", id_) for id_ in jumps.future]
     found.rejects = [(reason.split(":")[0], json.loads(value)["id"]) for reason, value in found.rejects]
     expected.states = found.changelog  # their bytes hold the events' times
     verdict = verify.Verdict(expected, found)
-    verdict.faults += verdict_on_timers
+    verdict.faults += too_early
     kinds = [m["type"] for queue in found.queues for m in queue]
     world.say("messages: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds))))
     expect(any(by_timer(m) for m in expected.messages), "no timer fired: the test shows too little")

@@ -26,21 +26,25 @@ READ = {
     "cn.household.income": {"income": ("much", {}, True), "month": ("2026-14", False)},
 }
 NUMBERS = {"cn.medical.settled": "self_paid", "cn.household.income": "income", "cn.household.person.changed": "wage"}
-NO_NUMBERS = ("NaN", "Infinity", "-Infinity", "0x10", "1_000", "01", "+1", "1.", ".5", "1e", "--1", "1 000", "１２", "nil")
+NO_NUMBERS = ("NaN", "Infinity", "-Infinity", "0x10", "1_000", "01", "+1", "1.", ".5", "1e", "--1", "1 000", "１２",
+              "nil")
 ODD_NUMBERS = ("1e999", "-1e999", "1e-999", "9223372036854775807", "9223372036854775808", "-9223372036854775809",
                "18446744073709551616", "1.7976931348623157e308", "5e-324", "-0", "-0.0", "1E5", "9" * 400,
                "0." + "3" * 400, "1" + "0" * 308, "123456789012345678901234567890", "0.1e1", "100e-2")
 NO_TIMES = ("yesterday", "2025-02-30T10:00:00+08:00", "2025-01-01", "2025-01-01T10:00:00", "2025-01-01T24:00:00Z",
             "2025-01-01T23:60:00Z", "2025-01-01T10:00:00+25:00", " 2025-01-01T10:00:00Z", "1735689600",
-            "20250101T100000Z", "2025-13-01T00:00:00Z", "2025-00-10T00:00:00Z", "2025-1-1T1:00:00Z", "Z", "２０２５-01-01T10:00:00Z")
+            "20250101T100000Z", "2025-13-01T00:00:00Z", "2025-00-10T00:00:00Z", "2025-1-1T1:00:00Z", "Z",
+            "２０２５-01-01T10:00:00Z")
 OLD_TIMES = ("0001-01-01T00:00:00Z", "1582-10-15T12:00:00Z", "1900-01-01T00:00:00+08:05", "1969-12-31T23:59:59Z",
              "1970-01-01T00:00:00Z", "1999-12-31T23:59:59.999999999+08:00")
 FUTURE_TIMES = ("2038-01-19T03:14:08Z", "2100-02-28T23:59:59+08:00", "2262-04-11T23:47:17Z", "9998-12-31T00:00:00Z",
                 "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999-23:59")
+NO_UTF8 = (b"\xe5", b"\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xff")
 REJECTS_OWN = ("topic", "partition", "offset", "reason")  # headers
-NO_EVENTS = (b"[]", b"{}", b"42", b"true", b'"text"', b'{"a":1}', b"<event/>", b"a;b;c", b"---\na: b", b"{'a': 1}", b"\x00",
-             b"\x00" * 100, b"\x1f\x8b\x08\x00\x00\x00\x00\x00", b"\xac\xed\x00\x05sr\x00\x10", b"\x00\x00\x00\x00\x01\x02h-1",
-             b"undefined", b"{", b"}", b"]", b'{"', b"\xff\xfe", b"\xef\xbb\xbf", b"null", b"\\", b"\xf0\x9f\x98\x80")
+NO_EVENTS = (b"[]", b"{}", b"42", b"true", b'"text"', b'{"a":1}', b"<event/>", b"a;b;c", b"---\na: b", b"{'a': 1}",
+             b"\x00", b"\x00" * 100, b"\x1f\x8b\x08\x00\x00\x00\x00\x00", b"\xac\xed\x00\x05sr\x00\x10",
+             b"\x00\x00\x00\x00\x01\x02h-1", b"undefined", b"{", b"}", b"]", b'{"', b"\xff\xfe",
+             b"\xef\xbb\xbf", b"null", b"\\", b"\xf0\x9f\x98\x80")
 
 
 def text(event):
@@ -130,8 +134,7 @@ class Mutations:
             broken = value.decode().encode(self.dice.choice(("utf-16", "utf-16-le", "utf-32-be")))
         elif how == 2:
             at = value.index("医".encode())
-            broken = value[:at] + self.dice.choice((b"\xe5", b"\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xff")) \
-                + value[at + 3:]
+            broken = value[:at] + self.dice.choice(NO_UTF8) + value[at + 3:]
         else:
             return self.record(kind, event, value.replace("/医保".encode(), self.dice.choice(
                 (b"\\ud800", b"\\u0000", b"\\udc00\\ud800", b"a\x00b", b"a\tb", b"\\x41", b"\\u12", b"\\u00e5"))))
@@ -165,9 +168,9 @@ class Mutations:
                            None if odd or not field else ("data", "event"))
 
     def long_text(self, kind, event):
-        name, length = self.dice.choice((("id", 1025), ("id", 100000), ("source", 1025), ("source", 20000), ("time", 70000),
-                                         ("subject", 257), ("subject", 70000), ("type", 5000), ("data", 70000),
-                                         ("id", 1024), ("source", 1000), ("unknown", 200000)))
+        name, length = self.dice.choice((("id", 1025), ("id", 100000), ("source", 1025), ("source", 20000),
+                                         ("time", 70000), ("subject", 257), ("subject", 70000), ("type", 5000),
+                                         ("data", 70000), ("id", 1024), ("source", 1000), ("unknown", 200000)))
         long = self.dice.choice("x长") * length
         long = long.encode()[:length].decode(errors="ignore") if name != "subject" else long
         if name == "data":
@@ -211,9 +214,9 @@ class Mutations:
             event["time"] = self.dice.choice(NO_TIMES)
             return self.record(kind, event, event, ("time:",))
         day, rest = event["time"][:10], event["time"][10:]
-        event["time"] = self.dice.choice(OLD_TIMES + (day + rest.lower(), day + rest.replace("T", "t"), day + " " + rest[1:],
-                                                      day + rest[:9] + ".123456789123" + rest[9:], day + rest[:9] + "-00:00",
-                                                      day + rest[:9], day + rest[:7] + "60Z", rest, ""))
+        event["time"] = self.dice.choice(OLD_TIMES + (
+            day + rest.lower(), day + rest.replace("T", "t"), day + " " + rest[1:], day + rest[:9] + "-00:00",
+            day + rest[:9] + ".123456789123" + rest[9:], day + rest[:9], day + rest[:7] + "60Z", rest, ""))
         return self.record(kind, event, event)
 
     def future(self, kind, event):
@@ -278,7 +281,8 @@ class Mutations:
             return self.refused(kind, event, "type:", value, changed(("ce_type", "no.such.type")))
         if variant == 10:
             return self.refused(kind, event, "content-type:", value, changed(("content-type", "text/plain")))
-        return self.refused(kind, event, "data", self.dice.choice((None, b"", b"[]", b"5", value[:len(value) // 2])), headers)
+        broken = self.dice.choice((None, b"", b"[]", b"5", value[:len(value) // 2]))
+        return self.refused(kind, event, "data", broken, headers)
 
     def null_or_empty(self, kind, event):
         key = self.dice.choice((None, event["subject"].encode(), b"\xff\xfe"))
@@ -311,7 +315,8 @@ class Mutations:
             ("case", None), ("case", 5), ("case", ""), ("case", "household"), ("case", "village/x/office/1"),
             ("case", "household/another/office/1"), ("case", "household/" + "x" * 600 + "/office/1"), ("by", 5),
             ("at", "soon"), ("at", 5), ("note", []), ("until", "never"), ("message_no", 0), ("message_no", "one"),
-            ("message_no", 1.5), ("rules", "all"), ("rules", [5]), ("rules", [""]), ("measure", {}), ("when", "2025-02-30")))
+            ("message_no", 1.5), ("rules", "all"), ("rules", [5]), ("rules", [""]), ("measure", {}),
+            ("when", "2025-02-30")))
         data[field] = broken
         event = {**event, "type": "case." + self.dice.choice(("handled", "acknowledged", "confirmed", "not_confirmed")),
                  "data": data}

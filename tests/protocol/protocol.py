@@ -17,8 +17,8 @@ a loss or a repetition shows; its queue messages are committed with it, so that 
 
 import itertools
 
-from brokers import (MARKER, RECORD, TIMER, Broken, Cache, Change, Line, Servers, Store, Txn, Worker, World, last_stable,
-                     put)
+from brokers import (MARKER, RECORD, TIMER, Broken, Cache, Change, Line, Servers, Store, Txn, Worker, World,
+                     last_stable, put)
 from rules import FAULTS, RULES
 
 

@@ -7,7 +7,9 @@ usage: test_protocol.py [--worlds N] [PATTERN…]     N: of each shape, instead 
 
 All shapes are searched to their ends by 500000 worlds each."""
 
+import glob
 import os
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -109,6 +111,18 @@ class Circle:
 def a_way_without_end_is_found():
     finding = exhaust(Circle(), WORLDS)
     equal((finding.fault, finding.trace), ("endless: no end can be reached any more", ["turns off"]), "finding")
+
+
+def every_rule_is_kept_where_it_says():
+    sources = {os.path.basename(path): path for folder in ("daemon", "consumers")
+               for path in glob.glob(os.path.join(HERE, os.pardir, os.pardir, folder, "**", "*.c"), recursive=True)}
+    for _, places in RULES.values():
+        for place in places.split("; "):
+            file, names = place.split(": ")
+            with open(sources[file], encoding="utf-8") as text:
+                source = text.read()
+            for name in names.split(", "):
+                expect(re.search(rf"^[a-z].*\b{name}(\(|\[\] =)", source, re.M), f"no {name} in {file}")
 
 
 def every_rule_and_every_fault_is_tried():
