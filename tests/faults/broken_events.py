@@ -110,12 +110,16 @@ def json_bytes(value):
     return None if value is None else {"base64": base64.b64encode(value).decode()}
 
 
+def line_of(record):
+    """As peek wants it."""
+    headers = [[name, json_bytes(value) if isinstance(value, bytes) else value] for name, value in record.headers]
+    return json.dumps({"partition": partition_of(record), "key": json_bytes(record.key), "value": json_bytes(record.value),
+                       "timestamp": record.time or 0, "headers": headers})
+
+
 def send(stage, records):
     for topic in sorted({record.topic for record in records}):
-        stage.peek("send", topic, given="\n".join(json.dumps(
-            {"partition": partition_of(r), "key": json_bytes(r.key), "value": json_bytes(r.value),
-             "timestamp": r.time or 0,
-             "headers": [[name, json_bytes(v) if isinstance(v, bytes) else v] for name, v in r.headers]}) for r in records if r.topic == topic).encode())
+        stage.peek("send", topic, given="\n".join(line_of(r) for r in records if r.topic == topic).encode())
 
 
 def committed(stage):
