@@ -1,6 +1,7 @@
 """Fault 8: events that are broken in every way."""
 
 import base64
+import datetime
 import collections
 import json
 import os
@@ -84,9 +85,16 @@ class Mixture:
 
 
 def whole(line):
+    """Is it good?  The sample has faulty ones, too: settlements."""
     try:
-        return {*mutations.ATTRIBUTES, "data"} <= set(json.loads(line))
-    except ValueError:
+        event = json.loads(line)
+        data = event["data"]
+        if event["type"] == "cn.medical.settled":
+            datetime.date.fromisoformat(data["settled_on"])
+            return isinstance(data["self_paid"], (int, float)) and bool(data["settlement_no"]) and \
+                event["specversion"] == "1.0" and mutations.milliseconds(event["time"]) > 0 and bool(event["subject"])
+        return set(mutations.ATTRIBUTES) <= set(event)
+    except (ValueError, KeyError, TypeError):
         return False
 
 
