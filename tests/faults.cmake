@@ -1,3 +1,5 @@
+add_custom_target(fault_programs DEPENDS shouwangd shouwangctl peek meddle)
+
 # Each number of tests/faults once, in its short form, on servers of its own; where Kafka can't be had, it is reported as
 # skipped, by name.
 file(GLOB FAULTS CONFIGURE_DEPENDS tests/faults/*.py)
