@@ -2,18 +2,17 @@
 
 import collections
 import json
-import queue
 import signal
-import subprocess
 import time
-import types
 
+import steps
 import workload
 from cases import expect
 from rules import Rules
 from stage import lines as json_lines
+from steps import Steps
 from verify import Found, Verdict, plain
-from world import PARTITIONS, Feeder
+from world import PARTITIONS
 
 NUMBER = 10
 NAME = "reload"
@@ -32,11 +31,11 @@ def run(world):
     faults = world.draw(KINDS)
     exact = [kind for kind in faults if kind != "reload-under-load"]
     stage, sample, feeder, rules = begin(world, len(faults))
-    parts = split(sample, len(exact) + 2 * (len(exact) < len(faults)))
+    parts = steps.split(sample, len(exact) + 2 * (len(exact) < len(faults)))
     for i, kind in enumerate(exact):
         give(feeder, rules, "events", parts[i])
         if i % 3 == 1:
-            give(feeder, rules, "feedback", answers(stage, parts[i], i, world.random))
+            give(feeder, rules, "feedback", steps.answers(stage, steps.newest_time(parts[i]), f"a{i}", world.random))
         world.wait("everything in Redis", world.settled)
         if kind == "kill-in-sweep":
             kill_in_sweep(world, rules)
@@ -50,70 +49,23 @@ def run(world):
         verify_rest(world, rules, workload.ticks(sample, world.random))
 
 
-# --- events in parts
-
-class Steps(Feeder):
-    """Gives what it is told to, step by step."""
-
-    def __init__(self, stage, work, faults):
-        super().__init__(stage, work, faults)
-        self.steps, self.left = queue.Queue(), 0
-
-    def run(self):
-        try:
-            for kind, lines in iter(self.steps.get, None):
-                self.left = len(lines)
-                self.feed(kind, lines)
-                self.wait_committed()
-                self.steps.task_done()
-        except Exception as why:  # told by whoever waits
-            self.error = why
-
-    def portion(self):
-        """Under load: what is left, over the time that the faults may take."""
-        return 2000 if self.hurried else max(self.TRICKLE, self.left // max(1, self.faults) // 80)
-
-    def give(self, kind, lines):
-        self.work.events += len(lines)
-        self.steps.put((kind, lines))
-
-
 def begin(world, n_faults):
     world.servers()
     households = HOUSEHOLDS[world.rounds < 20]
     # some seconds for a sweep by the four workers, so that something can happen in the middle of it
     world.stage.patch("shouwang.yaml", r"^sweep: \d+", f"sweep: {households // 12}")
-    sample = subprocess.run([world.programs.shouwangctl, "sample", "--households", str(households), "--months",
-                             str(workload.MONTHS), "--seed", str(world.seed), "--until", workload.UNTIL], check=True,
-                            stdout=subprocess.PIPE).stdout.splitlines(keepends=True)
-    world.work = types.SimpleNamespace(events=0)
-    world.feeder = Steps(world.stage, world.work, n_faults)
-    world.stack.callback(world.feeder.stop)
-    world.feeder.hurried = True
-    world.feeder.start()
+    feeder = Steps(world.stage, n_faults)
+    sample = steps.begin(world, feeder, households)
     rules = Rules(world.stage, world.random)
     world.one, world.two = world.stage.daemon("one").start(), world.stage.daemon("two").start()
-    return world.stage, sample, world.feeder, rules
-
-
-def split(lines, n):
-    return [lines[len(lines) * i // n:len(lines) * (i + 1) // n] for i in range(n)]
+    return world.stage, sample, feeder, rules
 
 
 def give(feeder, rules, kind, lines):
     """Until all of it is committed."""
     rules.given(lines)
     feeder.give(kind, lines)
-    feeder.steps.join()
-    expect(not feeder.error, f"the feeder: {feeder.error}")
-
-
-def answers(stage, lines, i, dice):
-    """To cases that were opened lately, and perhaps have ended since."""
-    time = max(m.group(1) for m in map(workload.TIME.search, lines) if m).decode()
-    opened = sorted({m["data"]["case"] for m in stage.messages() if m["type"] == "case.opened"})
-    chosen = dice.sample(opened, min(workload.ANSWERS, len(opened)))
-    return [workload.answer(f"a{i}-{k}", case, time, dice) for k, case in enumerate(chosen)]
+    feeder.join_steps()
 
 
 # --- reloads

@@ -76,14 +76,18 @@ class Feeder(threading.Thread):
         at = 0
         while at < len(lines) and not self.stopped:
             n = min(max(self.portion(), self.TRICKLE), len(lines) - at)
-            topic = self.topics[kind].encode()
-            self.process.stdin.write(b"".join(b"%s\t%s\t%s\n" % (topic, workload.key_of(line), line.rstrip(b"\n"))
-                                              for line in lines[at:at + n]))
+            self.process.stdin.write(b"".join(
+                b"%s\t%s\t%s\n" % (self.address(kind, line), workload.key_of(line), line.rstrip(b"\n"))
+                for line in lines[at:at + n]))
             self.process.stdin.flush()
             at, self.sent, self.of_topic[kind] = at + n, self.sent + n, self.of_topic[kind] + n
             if not self.hurried:
                 self.awake.wait(self.TURN)
                 self.awake.clear()
+
+    def address(self, kind, _):
+        """Where a line goes: TOPIC, or TOPIC:PARTITION."""
+        return self.topics[kind].encode()
 
     def portion(self):
         """How many events to send now: what is left of the present fault's share, spread over the time that a fault

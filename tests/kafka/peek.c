@@ -8,6 +8,7 @@
  *     peek CONFIG raw-cached       the same out of Redis
  *     peek CONFIG positions        how many records of each topic the newest partition records have taken in
  *     peek CONFIG committed TOPIC… how many records of each topic the group has committed, of all partitions
+ *     peek CONFIG left TOPIC       how many committed records of it the group has not taken in
  *     peek CONFIG unsettled        how many of the changelog's records Redis doesn't reflect yet, and how many timers
  *                                  are due by the partitions' clocks
  *     peek CONFIG send TOPIC       sends JSON lines {"partition", "key", "value", "headers", "timestamp"} from the
@@ -15,8 +16,9 @@
  *                                  or pairs in an array
  *     peek CONFIG hold TOPIC JSON  sends one of these in a transaction that it aborts when the standard input ends;
  *                                  prints "held" meanwhile
- *     peek CONFIG feed             sends lines TOPIC<tab>KEY<tab>VALUE from the standard input as they come, in their
- *                                  order whatever happens to the broker; prints now and then how many have arrived
+ *     peek CONFIG feed             sends lines TOPIC<tab>KEY<tab>VALUE, or TOPIC:PARTITION…, from the standard input as
+ *                                  they come, in their order whatever happens to the broker; prints now and then how
+ *                                  many have arrived
  */
 #include "../../consumers/kafka_client.h"
 #include "../../daemon/cli/kafka.h"
@@ -241,18 +243,62 @@ static int print_positions(void)
 
 /* --- how far the daemons are */
 
-static int print_committed(char **topics, int n)
+/* As a member of the group that reads nothing by itself. */
+static rd_kafka_t *open_group(struct err *why)
 {
-	struct err why = {""};
-	const struct kafka_setting list[] = {{"group.id", config.settings.instance, true}};
-	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, 1, &why);
-	rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_CONSUMER, conf, &why) : NULL;
-	if (!rk)
-		return complain(why.text);
+	const struct kafka_setting list[] = {{"group.id", config.settings.instance, true},
+					     {"isolation.level", "read_committed", true},
+					     {"enable.partition.eof", "true", true},
+					     {"enable.auto.commit", "false", true},
+					     {"auto.offset.reset", "earliest", true}};
+	rd_kafka_conf_t *conf = kafka_client_conf(&config.settings, list, sizeof list / sizeof *list, why);
+	return conf ? kafka_client_new(RD_KAFKA_CONSUMER, conf, why) : NULL;
+}
+
+static rd_kafka_topic_partition_list_t *committed_places(rd_kafka_t *rk, char **topics, int n,
+							 rd_kafka_resp_err_t *code)
+{
 	rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(8);
 	for (int i = 0; i < n; i++)
 		rd_kafka_topic_partition_list_add_range(places, topics[i], 0, config.settings.partitions - 1);
-	rd_kafka_resp_err_t code = rd_kafka_committed(rk, places, 20000);
+	*code = rd_kafka_committed(rk, places, 20000);
+	return places;
+}
+
+static int print_left(char *topic)
+{
+	struct err why = {""};
+	rd_kafka_resp_err_t code;
+	long left = 0;
+	rd_kafka_t *rk = open_group(&why);
+	if (!rk)
+		return complain(why.text);
+	rd_kafka_poll_set_consumer(rk);
+	rd_kafka_topic_partition_list_t *places = committed_places(rk, &topic, 1, &code);
+	if (!code)
+		code = rd_kafka_assign(rk, places);
+	for (int open = places->cnt; !code && open;) {
+		rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 20000);
+		code = !m ? RD_KAFKA_RESP_ERR__TIMED_OUT : m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ? 0 : m->err;
+		open -= m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+		left += m && !m->err;
+		if (m)
+			rd_kafka_message_destroy(m);
+	}
+	printf("%ld\n", left);
+	rd_kafka_topic_partition_list_destroy(places);
+	rd_kafka_destroy(rk);
+	return code ? complain(rd_kafka_err2str(code)) : 0;
+}
+
+static int print_committed(char **topics, int n)
+{
+	struct err why = {""};
+	rd_kafka_resp_err_t code;
+	rd_kafka_t *rk = open_group(&why);
+	if (!rk)
+		return complain(why.text);
+	rd_kafka_topic_partition_list_t *places = committed_places(rk, topics, n, &code);
 	json_t *sums = json_object();
 	for (int i = 0; i < places->cnt && !code; i++) {
 		const rd_kafka_topic_partition_t *p = &places->elems[i];
@@ -511,8 +557,13 @@ static bool feed_line(rd_kafka_t *rk, char *line, size_t n, struct feeding *f)
 	*key++ = '\0';
 	size_t key_len = (size_t)(value - key);
 	value++;
+	char *colon = strchr(line, ':');
+	int32_t partition = colon ? (int32_t)strtol(colon + 1, NULL, 10) : RD_KAFKA_PARTITION_UA;
+	if (colon)
+		*colon = '\0';
 	rd_kafka_resp_err_t e;
-	while ((e = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(line), RD_KAFKA_V_KEY(key_len ? key : NULL, key_len),
+	while ((e = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(line), RD_KAFKA_V_PARTITION(partition),
+				      RD_KAFKA_V_KEY(key_len ? key : NULL, key_len),
 				      RD_KAFKA_V_VALUE(value, n - (size_t)(value - line)),
 				      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(NULL),
 				      RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
@@ -605,6 +656,8 @@ static int obey(int argc, char **argv)
 		return print_positions();
 	if (is(word, "committed"))
 		return print_committed(argv + 3, argc - 3);
+	if (is(word, "left") && argc == 4)
+		return print_left(argv[3]);
 	if (is(word, "unsettled"))
 		return print_unsettled();
 	if (is(word, "feed"))

@@ -48,6 +48,21 @@ def value_of(record):
     return base64.b64decode(base64_) if base64_ is not None else (record["value"] or "").encode()
 
 
+def murmur2(key, partitions):
+    """The partition of a key's bytes by Kafka's Java clients; tests/edge has it too, for comparison."""
+    m, mask = 0x5bd1e995, 0xffffffff
+    h = 0x9747b28c ^ len(key)
+    for i in range(0, len(key) & ~3, 4):
+        k = int.from_bytes(key[i:i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    tail = key[len(key) & ~3:]
+    if tail:
+        h = (h ^ int.from_bytes(tail, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return ((h ^ h >> 15) & 0x7fffffff) % partitions
+
+
 # --- the comparison
 
 def name(message):

@@ -53,18 +53,7 @@ class Language(staging.Stage):
 
     @staticmethod
     def partition(key):
-        """Kafka's murmur2, as tests/edge has it."""
-        data, m, mask = key.encode(), 0x5bd1e995, 0xffffffff
-        h = 0x9747b28c ^ len(data)
-        for i in range(0, len(data) & ~3, 4):
-            k = int.from_bytes(data[i:i + 4], "little") * m & mask
-            k = (k ^ k >> 24) * m & mask
-            h = (h * m & mask) ^ k
-        tail = data[len(data) & ~3:]
-        if tail:
-            h = (h ^ int.from_bytes(tail, "little")) * m & mask
-        h = (h ^ h >> 13) * m & mask
-        return ((h ^ h >> 15) & 0x7fffffff) % P
+        return staging.murmur2(key.encode(), P)
 
     def settle(self, d, seconds=60):
         """Until a daemon that has lived through it all has done everything, and what followed from it."""
