@@ -82,11 +82,15 @@ static void follow_in_case(struct engine *e, const struct casefile *c, struct ca
 		entry->renewed = true;
 		entry->told_from = c->messages;
 	}
+	bool back =
+		entry->left && !next && !entry->answered; /* it moved to another unit, and back before this one heard */
 	set_left(e, entry, false);
 	if (next || speaks)
 		count_anew(e, entry, a);
 	else
 		follow_level(e, entry, a);
+	if (back)
+		entry->due = deadline(e, a->is, a->level);
 }
 
 static void follow_remembered(struct engine *e, struct casefile *c, struct case_alert *entry, const struct alert *a)
