@@ -392,12 +392,12 @@ def retention_at_work(c):
     at = [recorded(c, partition) for partition in range(PARTITIONS)]
     c.daemon.signal(signal.SIGSTOP)
     c.feed(c.portion // 2)
-    open_ = c.records(c.stage.events)
+    first = collections.Counter(r["partition"] for r in c.records(c.stage.events))
     c.feed(c.portion // 2)
-    later = collections.Counter(r["partition"] for r in c.records(c.stage.events)[len(open_):])
-    partition, _ = later.most_common(1)[0]
+    later = collections.Counter(r["partition"] for r in c.records(c.stage.events)) - first
+    partition, n = later.most_common(1)[0]
     records = unread(c, partition, at[partition])
-    upto = remove(c, partition, records[-later[partition]:])
+    upto = remove(c, partition, records[-n:])
     c.daemon.signal(signal.SIGCONT)
     accept_the_loss(c, partition, upto, records)
 
