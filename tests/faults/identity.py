@@ -1,16 +1,19 @@
 """Fault 7: topics, rights, offsets, Redis and settings that aren't what they were."""
 
+import collections
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
 import acl
 import stage as staging
+import workload
 from cases import equal, expect, has
 from servers import wait_until
-from world import PATIENCE, World  # noqa: F401
+from world import PATIENCE
 
 NUMBER = 7
 NAME = "identity"
@@ -46,12 +49,11 @@ class County:
 
     def __init__(self, world, faults):
         self.world = world
-        world.servers(**acl.SERVER)
-        self.kafka, self.redis = world.kafka, world.redis
-        self.stage = self.new_stage()
-        world.stage = self.stage
+        self.kafka, self.redis = world.only_servers(**acl.SERVER)
+        self.config = workload.config(world.folder)
+        self.stage = world.stage = self.new_stage()
         sample = staging.Sample(world.programs, world.folder, HOUSEHOLDS, MONTHS, world.seed)
-        self.lines, self.at, self.portion = sample.lines, 0, len(sample.lines) // (faults + 2)
+        self.lines, self.at, self.portion = sample.lines, 0, len(sample.lines) // (faults + 4)
         self.sent = []  # without what was lost
         self.read = []  # of the queues: what was in topics that are gone
         self.daemon = self.stage.daemon("one").start()
@@ -60,7 +62,7 @@ class County:
 
     def new_stage(self, **settings):
         stage = staging.Stage(self.world.programs, self.kafka.bootstrap, self.redis.url, self.world.folder,
-                              {"LOG_LEVEL": "info", **settings})
+                              {"LOG_LEVEL": "info", **settings}, self.config)
         stage.patch("shouwang.yaml", r"properties: *\{", "properties: {topic.metadata.refresh.interval.ms: 1000, ")
         self.world.stack.callback(stage.stop)
         return stage.topics()
@@ -73,9 +75,9 @@ class County:
     def meddle(self, *words):
         staging.output([self.world.programs.meddle, self.kafka.bootstrap, *map(str, words)])
 
-    def feed(self):
-        """The next portion of the events."""
-        part = self.lines[self.at:self.at + self.portion]
+    def feed(self, n=None):
+        """The next portion of the events, or the next few."""
+        part = self.lines[self.at:self.at + (n or self.portion)]
         expect(part, "no events are left")
         self.stage.publish(part)
         self.at += len(part)
@@ -105,7 +107,7 @@ class County:
         return self.daemon.metrics().get(f'shouwang_partition_state{{partition="{partition}"}}') == 3
 
     def stop(self):
-        World.stop(self.world, self.daemon)
+        self.world.stop(self.daemon)
 
     def restart(self):
         self.stop()
@@ -113,7 +115,7 @@ class County:
         self.daemon.start()
 
     def reload(self):
-        self.daemon.signal(1)
+        self.daemon.signal(signal.SIGHUP)
 
     def goes_on(self):
         self.wait("ready", lambda: self.daemon.get("/-/ready")[0] == 200)
@@ -135,8 +137,8 @@ class County:
     # --- the end
 
     def verify(self):
-        stage, self.portion = self.stage, len(self.lines)
-        self.feed()
+        stage = self.stage
+        self.feed(len(self.lines))
         self.goes_on()
         self.wait("everything in Redis", lambda: json.loads(stage.peek("unsettled")).get("behind") == 0)
         path = os.path.join(stage.folder, "sent.jsonl")
@@ -230,7 +232,7 @@ class Small(County):
     """A stage and daemon beside the county's."""
 
     def __init__(self, c, **settings):  # pylint: disable=super-init-not-called
-        self.world, self.kafka, self.redis, self.mark = c.world, c.kafka, c.redis, 0
+        self.world, self.kafka, self.redis, self.config, self.mark = c.world, c.kafka, c.redis, c.config, 0
         self.stage, self.lines = self.new_stage(WORKERS=1, **settings), c.lines
         self.daemon = self.stage.daemon("small")
 
@@ -363,8 +365,8 @@ def accept_the_loss(c, partition, upto, records):
     c.goes_on()
 
 
-def unread(c, partition, positions):
-    return [r for r in c.records(c.stage.events) if r["partition"] == partition and r["offset"] >= positions]
+def unread(c, partition, position):
+    return [r for r in c.records(c.stage.events) if r["partition"] == partition and r["offset"] >= position]
 
 
 def recorded(c, partition):
@@ -386,14 +388,17 @@ def retention(c):
 
 
 def retention_at_work(c):
-    """It stands still while events come and go."""
-    partition = c.world.random.randrange(PARTITIONS)
-    at = recorded(c, partition)
-    c.daemon.signal(19)
-    c.feed()
-    records = unread(c, partition, at)
-    upto = remove(c, partition, records)
-    c.daemon.signal(18)
+    """It stands still while events come and go.  (The first of them answer the fetch that it has left open.)"""
+    at = [recorded(c, partition) for partition in range(PARTITIONS)]
+    c.daemon.signal(signal.SIGSTOP)
+    c.feed(c.portion // 2)
+    first = collections.Counter(r["partition"] for r in c.records(c.stage.events))
+    c.feed(c.portion // 2)
+    later = collections.Counter(r["partition"] for r in c.records(c.stage.events)) - first
+    partition, n = later.most_common(1)[0]
+    records = unread(c, partition, at[partition])
+    upto = remove(c, partition, records[-n:])
+    c.daemon.signal(signal.SIGCONT)
     accept_the_loss(c, partition, upto, records)
 
 
@@ -516,11 +521,11 @@ def one_id_twice(c):
     other = c.stage.daemon("other", NODE="one").start()
 
     def war():
-        c.stage.publish(c.lines[:1])  # again: changes nothing
+        c.feed(15)
+        time.sleep(0.5)
         return any("is used by another process too, which last was: host " in log and
                    (f"process {c.daemon.pid}," in log or f"process {other.pid}," in log)
                    for log in (c.daemon.log()[c.mark:], other.log()))
-    c.feed()
     c.wait("sentence about the other", war)
     other.stop()
     c.stage.daemons.remove(other)
