@@ -181,9 +181,11 @@ class World:
         self.stack.callback(self.feeder.stop)
         self.feeder.start()
 
-    def begin(self, faults):
-        """Servers, load for so many faults, and both daemons at work."""
-        self.servers()
+    def begin(self, faults, **settings):
+        """Servers, load for so many faults, and both daemons at work.  settings: of the daemons."""
+        if not self.kafka:
+            self.start_servers()
+        self.set_stage(**settings)
         self.load(faults)
         self.one, self.two = self.stage.daemon("one").start(), self.stage.daemon("two").start()
         for daemon in (self.one, self.two):
@@ -238,6 +240,22 @@ class World:
     @staticmethod
     def running_partitions(daemon):
         return sum(key.startswith("shouwang_partition_state{") and value == 2 for key, value in daemon.metrics().items())
+
+    def healthy(self):
+        return [daemon for daemon in (self.one, self.two) if daemon.get("/-/healthy")[0] == 200]
+
+    def wait_unhealthy(self):
+        """Each daemon must say that it doesn't get on, once it lasts longer than `stall`."""
+        self.wait("ill health", lambda: not self.healthy())
+        self.saw("both daemons unhealthy")
+
+    def committed_here(self):
+        """Transactions, of both daemons since they started."""
+        return sum(daemon.total("shouwang_commits_total") for daemon in (self.one, self.two))
+
+    def wait_recovered(self):
+        self.wait("recovery", lambda: all(d.get("/-/healthy")[0] == 200 and d.get("/-/ready")[0] == 200
+                                          for d in (self.one, self.two)))
 
     def busy(self, most=1.0):
         """A random moment, with events coming in, so that a fault finds the daemons at work."""

@@ -124,7 +124,7 @@ class Redis(Process):
         super().__init__(folder, "redis")
         self.socket = os.path.join(folder, "redis.sock")
         self.url = "unix://" + self.socket
-        self.persist, self.extra = persist, list(extra)
+        self.persist, self.extra, self.password = persist, list(extra), None
         if len(self.socket) > 100:
             raise ValueError("the folder's path is too long for a unix socket: " + folder)
 
@@ -133,7 +133,7 @@ class Redis(Process):
             raise Unavailable("redis-server is not installed")
         self.spawn(["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "",
                     "--appendonly", "yes" if self.persist else "no", "--maxmemory-policy", "noeviction",
-                    "--daemonize", "no", *self.extra])
+                    "--daemonize", "no", *(["--requirepass", self.password] if self.password else []), *self.extra])
         wait_until("Redis", 20, lambda: self.must_run() or self.answers())
         return self
 
@@ -145,12 +145,17 @@ class Redis(Process):
 
     def command(self, *words):
         """Sends one command and returns the first bytes of the raw reply."""
+        def send(*command):
+            s.sendall(b"*%d\r\n" % len(command) + b"".join(
+                b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in command))
+            return s.recv(65536)
+
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(5)
             s.connect(self.socket)
-            s.sendall(b"*%d\r\n" % len(words) + b"".join(
-                b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in words))
-            return s.recv(65536)
+            if self.password:
+                send("AUTH", self.password)
+            return send(*words)
 
 
 def java_version():
