@@ -178,6 +178,20 @@ def under_load(world, feeder, rules, lines, n):
         world.happened("reload-under-load")
 
 
+def there_and_back(world, rules):
+    """Back to the set of before while the sweep is under way, and nothing else: those that it has reached are to be
+    judged once more."""
+    limit, before = rules.limit, swept(world.one) + swept(world.two)
+    rules.threshold()
+    rules.write()
+    reload(world)
+    world.wait("a sweep", lambda: swept(world.one) + swept(world.two) > before)
+    expect(not complete(world), "the sweep was over at once")
+    rules.limit = limit
+    rules.write()
+    reload(world)
+
+
 # --- what must be right
 
 def verify_exact(world, rules):
@@ -196,6 +210,8 @@ def verify_rest(world, rules, ticks):
     world.feeder.give("events", ticks)
     world.feeder.steps.put(None)
     world.settle()
+    wait_swept(world)
+    there_and_back(world, rules)
     wait_swept(world)
     found = Found.of(world.stage)
     as_is, again = rules.at_rest(found.changelog.splitlines(), workload.LAST_DAY + "T12:00:00+08:00")
