@@ -11,7 +11,7 @@ struct due {
 struct batch {
 	struct engine *engine;
 	enum clock_mode mode;
-	int64_t clock;
+	int64_t began, clock; /* the partition's: when the batch began, and now */
 	struct arena arena;
 	struct arena subjects; /* the batch_subjects side by side: walks over them are frequent */
 	struct buffer bytes;
@@ -56,7 +56,7 @@ void batch_begin(struct batch *b, int64_t clock)
 	arena_reset(&b->arena);
 	arena_reset(&b->subjects);
 	engine_reset(b->engine);
-	b->clock = clock;
+	b->began = b->clock = clock;
 	b->bytes.len = 0;
 	b->first = NULL;
 	b->last = &b->first;
@@ -190,9 +190,12 @@ static void fire_at(struct batch *b, struct batch_subject *s, int64_t now, struc
 		push_due(b, s);
 }
 
+/* One that was due before the batch began has fired then, without effect; only the index has forgotten it, with Redis.
+ * It must not take the subject back in time, to be judged by rules that have changed since. */
 static void fire(struct batch *b, struct batch_subject *s, int64_t now, struct effects *fx)
 {
-	fire_at(b, s, b->mode == CLOCK_EVENTS ? s->subject.due : now, fx);
+	int64_t due = s->subject.due > b->began ? s->subject.due : b->began;
+	fire_at(b, s, b->mode == CLOCK_EVENTS ? due : now, fx);
 }
 
 void batch_timers(struct batch *b, int64_t now, struct effects *fx)
