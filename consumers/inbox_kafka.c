@@ -363,8 +363,3 @@ bool inbox_trouble(const struct inbox *in)
 {
 	return in->trouble.away;
 }
-
-struct rd_kafka_s *inbox_client(struct inbox *in)
-{
-	return in->rk;
-}

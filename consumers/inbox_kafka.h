@@ -70,6 +70,4 @@ bool inbox_earliest(struct inbox *in, struct inbox_place *list, size_t n, int ti
 bool inbox_ends(struct inbox *in, struct inbox_place *list, size_t n, int timeout_ms, struct err *why);
 /* Has librdkafka said that all brokers are down, and nothing come since? */
 bool inbox_trouble(const struct inbox *in);
-struct rd_kafka_s;
-struct rd_kafka_s *inbox_client(struct inbox *in); /* for topics.h */
 #endif

@@ -19,6 +19,7 @@ static const char *const names[N_FAULT_POINTS] = {
 static struct {
 	int where; /* N_FAULT_POINTS: nowhere */
 	atomic_int left;
+	int every;  /* of fatal ones; else 0 */
 	long delay; /* µs */
 	int signal;
 } armed = {.where = N_FAULT_POINTS};
@@ -26,7 +27,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void misread(const char *text)
 {
-	fprintf(stderr, "FAULT_POINT=%s: expected POINT:NUMBER[+MICROSECONDSus][=stop]\n", text);
+	fprintf(stderr, "FAULT_POINT=%s: expected POINT:NUMBER[+MICROSECONDSus][=stop|=fatal]\n", text);
 	_exit(2);
 }
 
@@ -50,7 +51,8 @@ static void arm(void)
 		end += 2;
 	}
 	armed.signal = strcmp(end, "=stop") == 0 ? SIGSTOP : SIGKILL;
-	if (armed.left < 1 || (*end && armed.signal == SIGKILL))
+	armed.every = strcmp(end, "=fatal") == 0 ? armed.left : 0;
+	if (armed.left < 1 || (*end && armed.signal == SIGKILL && !armed.every))
 		misread(text);
 }
 
@@ -67,11 +69,20 @@ void fault_point(enum fault_point here)
 {
 	pthread_t thread;
 	pthread_once(&once, arm);
-	if ((int)here != armed.where || atomic_fetch_sub(&armed.left, 1) != 1)
+	if ((int)here != armed.where || armed.every || atomic_fetch_sub(&armed.left, 1) != 1)
 		return;
 	if (!armed.delay)
 		strike(NULL);
 	else if (pthread_create(&thread, NULL, strike, NULL) == 0)
 		pthread_detach(thread);
+}
+
+bool fault_fatal(enum fault_point here)
+{
+	pthread_once(&once, arm);
+	if ((int)here != armed.where || !armed.every || atomic_fetch_sub(&armed.left, 1) != 1)
+		return false;
+	atomic_store(&armed.left, armed.every);
+	return true;
 }
 #endif

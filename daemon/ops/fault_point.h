@@ -3,11 +3,14 @@
  *
  *     after-commit:17           kill -9 of itself at the 17th passage of any of its workers
  *     during-commit:5+300us     so long after the 5th
- *     in-replay:2=stop          SIGSTOP instead */
+ *     in-replay:2=stop          SIGSTOP instead
+ *     in-transaction:20=fatal   the producer fails for good, at each 20th passage */
 #ifndef FAULT_POINT_H
 #define FAULT_POINT_H
+#include <stdbool.h>
 
 #define FAULT_POINTS(X)                                                                                           \
+	X(FAULT_BEFORE_BEGIN, "before-begin")     /* a transaction is about to begin */                           \
 	X(FAULT_IN_TRANSACTION, "in-transaction") /* records are sent, the offsets aren't */                      \
 	X(FAULT_BEFORE_COMMIT, "before-commit")   /* the offsets are sent, too */                                 \
 	X(FAULT_DURING_COMMIT, "during-commit")   /* the commit is about to be asked for: for a delay after it */ \
@@ -24,7 +27,9 @@ enum fault_point {
 
 #ifdef SHOUWANG_FAULT_POINTS
 void fault_point(enum fault_point here);
+bool fault_fatal(enum fault_point here); /* is the producer to fail now? */
 #else
 #define fault_point(here) ((void)(here))
+#define fault_fatal(here) false
 #endif
 #endif

@@ -328,8 +328,15 @@ static enum outbox_answer replace(struct outbox *o, struct err *why)
 
 /* --- writing */
 
+static void fail_on_request(struct outbox *o, enum fault_point here)
+{
+	if (fault_fatal(here))
+		rd_kafka_test_fatal_error(o->rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "for a test");
+}
+
 bool outbox_begin(struct outbox *o, struct err *why)
 {
+	fail_on_request(o, FAULT_BEFORE_BEGIN);
 	o->failed = o->lost = false;
 	o->failure.text[0] = '\0';
 	rd_kafka_error_t *e = rd_kafka_begin_transaction(o->rk);
@@ -559,6 +566,7 @@ static enum outbox_answer finish(struct outbox *o, struct err *why)
 	rd_kafka_error_t *e;
 	int64_t end = clock_monotonic() + 2 * TRANSACTION_MS;
 	fault_point(FAULT_BEFORE_COMMIT);
+	fail_on_request(o, FAULT_BEFORE_COMMIT);
 	fault_point(FAULT_DURING_COMMIT);
 	while ((e = rd_kafka_commit_transaction(o->rk, 5000)) && rd_kafka_error_is_retriable(e) &&
 	       clock_monotonic() < end)
@@ -577,6 +585,7 @@ static enum outbox_answer finish(struct outbox *o, struct err *why)
 enum outbox_answer outbox_commit(struct outbox *o, const struct outbox_offset *offsets, size_t n,
 				 const rd_kafka_consumer_group_metadata_t *metadata, struct err *why)
 {
+	fail_on_request(o, FAULT_IN_TRANSACTION);
 	drain(o, TRANSACTION_MS, true);
 	if (!o->failed && o->unreported)
 		fail(o, "records were not acknowledged in time");

@@ -271,6 +271,12 @@ class MockBroker(Process):
             self.must_run()
         return self
 
+    def tell(self, line):
+        """One of the lines that it obeys."""
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+        time.sleep(0.1)
+
 
 class Daemon(Process):
     """shouwangd with a configuration folder; settings is {"KAFKA_BOOTSTRAP": "…"}: the environment overrides the file.
