@@ -46,7 +46,14 @@ checks_first() {
 		grep -m1 '^ExecReload=' shouwangd.service | grep -q 'shouwangctl check'
 }
 
+# Each restart by the watchdog is followed by another, however long a server is away.
+restarts_for_ever() {
+	grep -q '^Restart=always$' shouwangd.service && grep -q '^StartLimitIntervalSec=0$' shouwangd.service &&
+		grep -q '^WatchdogSec=[1-9]' shouwangd.service
+}
+
 case_of "reload and start check first" checks_first
+case_of "it is restarted for ever" restarts_for_ever
 if command -v systemd-analyze >/dev/null; then
 	case_of "systemd-analyze security" exposure
 	case_of "systemd-analyze verify" unit_is_understood

@@ -69,11 +69,19 @@ static void judge_worker(const struct worker_status *w, int64_t now, int64_t sta
 
 /* --- a partition */
 
+/* Why, without the name of the partition, which stands before it. */
+static const char *why_of(const struct partition_status *p)
+{
+	char name[32];
+	int n = snprintf(name, sizeof name, "partition %" PRId32 ": ", p->partition);
+	return strncmp(p->why, name, (size_t)n) == 0 ? p->why + n : p->why;
+}
+
 static void judge_waiting(const struct partition_status *p, int64_t now, int64_t stall, struct health_report *out)
 {
 	note(out, if_longer(now - p->since, stall, UNHEALTHY), true,
 	     "Partition %" PRId32 " has waited for %ld s for the group to assign all of it: %s", p->partition,
-	     seconds(now - p->since), p->why);
+	     seconds(now - p->since), why_of(p));
 }
 
 static void judge_takeover(const struct partition_status *p, int64_t now, int64_t stall, struct health_report *out)
@@ -83,12 +91,12 @@ static void judge_takeover(const struct partition_status *p, int64_t now, int64_
 		note(out, STUCK, true,
 		     "Partition %" PRId32 " is being taken over, but has stood at %" PRId64 " of %" PRId64
 		     " changelog records for %ld s%s%s",
-		     p->partition, p->replayed, p->replay, seconds(stood), *p->why ? ": " : "", p->why);
+		     p->partition, p->replayed, p->replay, seconds(stood), *p->why ? ": " : "", why_of(p));
 	else
 		note(out, SLOW, true,
 		     "Partition %" PRId32 " has been taken over for %ld s: %" PRId64 " of %" PRId64
 		     " changelog records%s%s",
-		     p->partition, seconds(now - p->since), p->replayed, p->replay, *p->why ? ": " : "", p->why);
+		     p->partition, seconds(now - p->since), p->replayed, p->replay, *p->why ? ": " : "", why_of(p));
 }
 
 static void judge_running(const struct worker_status *w, const struct partition_status *p, int64_t now, int64_t stall,
@@ -127,7 +135,7 @@ static void judge_partition(const struct worker_status *w, const struct partitio
 	case PARTITION_STOPPED:
 		note(out, UNHEALTHY, true,
 		     "Partition %" PRId32 " has been stopped for %ld s and is tried again each minute: %s",
-		     p->partition, seconds(now - p->since), p->why);
+		     p->partition, seconds(now - p->since), why_of(p));
 		break;
 	}
 }

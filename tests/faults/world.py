@@ -114,6 +114,11 @@ class Feeder(threading.Thread):
             expect(self.process.poll() is None, "the feeding ended early")
             time.sleep(0.2)
 
+    def reason(self):
+        """Of its failure."""
+        with open(os.path.join(self.stage.folder, "feeder.log"), encoding="utf-8", errors="replace") as log:
+            return f"{self.error}\n{log.read()[-2000:]}"
+
     def hit(self):
         """A burst comes now."""
         self.burst = True
@@ -197,7 +202,7 @@ class World:
             value = condition()
             if value:
                 return value
-            expect(not (self.feeder and self.feeder.error), f"the feeder: {self.feeder and self.feeder.error}")
+            expect(not (self.feeder and self.feeder.error), f"the feeder: {self.feeder and self.feeder.reason()}")
             expect(time.monotonic() < end, f"no {what} within {seconds} s\n" + self.logs())
             time.sleep(0.05)
 
@@ -265,7 +270,7 @@ class World:
     def settle(self):
         self.feeder.finish()
         self.wait("end of the feeding", lambda: not self.feeder.is_alive())
-        expect(not self.feeder.error, f"the feeder: {self.feeder.error}")
+        expect(not self.feeder.error, f"the feeder: {self.feeder.reason()}")
         self.wait("everything committed and in Redis", self.settled)
 
     def settled(self):

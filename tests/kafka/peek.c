@@ -523,6 +523,7 @@ static int hold(const char *topic, const char *text)
 
 /* Lines may be anything that has no line end; an empty key is none. */
 struct feeding {
+	struct kafka_trouble trouble; /* first: kafka_client.c's error callback writes there */
 	long delivered, shown;
 	bool failed;
 };

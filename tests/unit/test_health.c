@@ -201,7 +201,7 @@ static void a_stopped_partition_needs_a_person(void **state)
 	(void)state;
 	partition.state = PARTITION_STOPPED;
 	partition.since = LATELY;
-	strcpy(partition.why, "the changelog has lost its tail");
+	strcpy(partition.why, "partition 3: the changelog has lost its tail");
 	expect(false, false, false,
 	       "Partition 3 has been stopped for 1 s and is tried again each minute: the changelog has lost its tail");
 }

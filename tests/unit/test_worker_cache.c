@@ -391,16 +391,48 @@ static void test_peers(void **state)
 	arena_close(&a);
 }
 
+/* No more comes than is allowed: the connection ends, and smaller questions are answered as before. */
+static void test_allowance(void **state)
+{
+	(void)state;
+	enum { EACH = 1000 };
+	struct err why = {""};
+	struct arena a;
+	arena_init(&a);
+	struct cache *c = connected();
+	char *large = ARENA_ARRAY(&a, char, EACH + 1);
+	memset(large, 's', EACH);
+	struct cache_change changes[] = {change("w/1", large, 5), change("w/2", large, TIME_NEVER)};
+	struct str keys[] = {STR("w/1"), STR("w/2")};
+	command("FLUSHALL", NULL, NULL);
+	assert_int_equal(cache_create(c, 3, STR("x"), STR("y"), &why), CACHE_OK);
+	assert_int_equal(store(c, 0, 1, changes, 2), CACHE_OK);
+	struct cache_load l = {.partition = 3, .watermark = 1, .keys = keys, .n_keys = 2, .due_until = 9, .due_max = 1};
+	size_t bytes = 3 * EACH - 1;
+	assert_int_equal(cache_load(c, &l, 1, &bytes, &a, &why), CACHE_TOO_MUCH);
+	assert_false(cache_connected(c));
+	assert_true(cache_connect(c, &why));
+	bytes = 4 * EACH;
+	assert_int_equal(cache_load(c, &l, 1, &bytes, &a, &why), CACHE_OK);
+	assert_in_range(bytes, 3 * EACH, 3 * EACH + 200);
+	assert_int_equal(l.states[1].len, EACH);
+	assert_int_equal(l.due[0].state.len, EACH);
+	l.due_max = 0;
+	l.n_keys = 1;
+	bytes = 2 * EACH;
+	assert_int_equal(cache_load(c, &l, 1, &bytes, &a, &why), CACHE_OK);
+	assert_int_equal(cache_load(c, &l, 1, NULL, &a, &why), CACHE_OK);
+	cache_free(c);
+	arena_close(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),
-		cmocka_unit_test(test_most),
-		cmocka_unit_test(test_scan),
-		cmocka_unit_test(test_scripts_gone),
-		cmocka_unit_test(test_full_and_forgetful),
-		cmocka_unit_test(test_away),
-		cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_life),         cmocka_unit_test(test_most),
+		cmocka_unit_test(test_scan),         cmocka_unit_test(test_allowance),
+		cmocka_unit_test(test_scripts_gone), cmocka_unit_test(test_full_and_forgetful),
+		cmocka_unit_test(test_away),         cmocka_unit_test(test_holder),
 		cmocka_unit_test(test_peers),
 	};
 	signal(SIGPIPE, SIG_IGN); /* as in the daemon's workers */
