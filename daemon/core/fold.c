@@ -121,11 +121,9 @@ static void contribute(struct folding *f, uint32_t measure, bool removed, struct
 	struct subject *s = f->s;
 	const struct origin *o = &f->p->origin;
 	const struct measure *base = &s->watch->measures[measure];
-	if (out_of_reach(f->e, base, day_of(f->e->ruleset->zone, o->at))) {
-		if (f->e->fx)
-			f->e->fx->late_contributions++;
-		return;
-	}
+	bool late = out_of_reach(f->e, base, day_of(f->e->ruleset->zone, o->at)), replaces = false;
+	if (late && f->e->fx)
+		f->e->fx->late_contributions++;
 	bool plain = !base->money && !base->count;
 	struct contribution c = {.measure = (uint16_t)measure, .removed = removed};
 	if (!removed && plain)
@@ -140,10 +138,15 @@ static void contribute(struct folding *f, uint32_t measure, bool removed, struct
 		if (oo->time > o->time || (same_origin(oo, o) && old->removed == removed && old->i == c.i))
 			return; /* superseded already, or the same event again */
 		remove_contribution(s, i);
+		replaces = true;
 		break;
 	}
-	c.origin = origin_of(f);
-	insert_contribution(s, c);
+	if (late && !replaces) /* one that is corrected to be so old is no longer where it was */
+		return;
+	if (!late) {
+		c.origin = origin_of(f);
+		insert_contribution(s, c);
+	}
 	inputs_set(&f->e->dirty, s->watch->measure_inputs[measure]);
 	s->changed = true;
 }

@@ -330,6 +330,7 @@ static enum outbox_answer replace(struct outbox *o, struct err *why)
 
 static void fail_on_request(struct outbox *o, enum fault_point here)
 {
+	(void)here; /* where there are no fault points */
 	if (fault_fatal(here))
 		rd_kafka_test_fatal_error(o->rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "for a test");
 }
