@@ -17,7 +17,7 @@ from world import PARTITIONS
 NUMBER = 10
 NAME = "reload"
 KINDS = ("reload-threshold", "reload-measure", "reload-removed-rule", "reload-moved-rule", "reload-same", "reload-broken",
-         "kill-in-sweep", "reload-under-load")
+         "kill-in-sweep", "flush-in-sweep", "reload-under-load")
 HOUSEHOLDS = {True: 1200, False: workload.HOUSEHOLDS}  # in the short form, and in the long one
 ENDED = ("case.cleared", "case.closed")
 
@@ -25,9 +25,9 @@ ENDED = ("case.cleared", "case.closed")
 def run(world):
     """Other rules for both daemons: another threshold, another window of a measure, a rule that is gone (or back) or names
     another unit, a title; a broken set.  At first each comes when all events before it are committed, so that what must
-    come out is known to the byte, also where daemons are killed in the middle of the sweep; then under load, one before
-    the sweep of the last has ended, with kill -9 in between: then the states must be those that the last rules give, and
-    the messages must tell of them."""
+    come out is known to the byte, also where daemons are killed, or Redis forgets, in the middle of the sweep; then under
+    load, one before the sweep of the last has ended, with kill -9 in between: then the states must be those that the last
+    rules give, and the messages must tell of them."""
     faults = world.draw(KINDS)
     exact = [kind for kind in faults if kind != "reload-under-load"]
     stage, sample, feeder, rules = begin(world, len(faults))
@@ -38,7 +38,9 @@ def run(world):
             give(feeder, rules, "feedback", steps.answers(stage, steps.newest_time(parts[i]), f"a{i}", world.random))
         world.wait("everything in Redis", world.settled)
         if kind == "kill-in-sweep":
-            kill_in_sweep(world, rules)
+            in_sweep(world, rules, lambda: kill_some(world, world.random.choice((world.one, world.two))))
+        elif kind == "flush-in-sweep":
+            in_sweep(world, rules, lambda: world.redis.command("FLUSHALL"))
         else:
             change(world, rules, kind)
         world.happened(kind)
@@ -108,7 +110,7 @@ def records(world):
     out = []
     for p in range(PARTITIONS):
         reply = world.redis.command("HGET", f"{{{world.stage.name}:{p}}}:meta", "record").decode()
-        out.append(json.loads(reply.split("\r\n", 1)[1]))
+        out.append({} if reply.startswith("$-1") else json.loads(reply.split("\r\n", 1)[1]))
     return out
 
 
@@ -120,7 +122,7 @@ def wait_swept(world):
     wanted = {fingerprint(d) for d in daemons(world)}
     expect(len(wanted) == 1, f"the daemons have different rules: {wanted}")
     wanted = wanted.pop()
-    world.wait("end of the sweep", lambda: all((r["rules"], r.get("swept")) == (wanted, wanted) for r in records(world)))
+    world.wait("end of the sweep", lambda: all((r.get("rules"), r.get("swept")) == (wanted, wanted) for r in records(world)))
     world.wait("everything in Redis", world.settled)
 
 
@@ -128,19 +130,18 @@ def swept(daemon):
     return daemon.total("shouwang_swept_subjects_total")
 
 
-def kill_in_sweep(world, rules):
-    """Until it was in the middle of one; with one daemon or with both."""
+def in_sweep(world, rules, fault):
+    """Until it came in the middle of one."""
     while True:
         rules.threshold()
         rules.write()
         rules.begin_part()
+        before = swept(world.one) + swept(world.two)
         reload(world)
-        victim = world.random.choice((world.one, world.two))
-        before = swept(victim)
-        world.wait("a sweep", lambda: swept(victim) > before or complete(world))
+        world.wait("a sweep", lambda: swept(world.one) + swept(world.two) > before)
         pause(world, 0.5)
         hit = not complete(world)
-        kill_some(world, victim)
+        fault()
         wait_swept(world)
         if hit:
             return
@@ -151,6 +152,7 @@ def complete(world):
 
 
 def kill_some(world, victim):
+    """With one daemon or with both."""
     both = world.random.random() < 0.3
     for d in (victim, world.other(victim)) if both else (victim,):
         world.kill(d)
@@ -181,15 +183,19 @@ def under_load(world, feeder, rules, lines, n):
 def there_and_back(world, rules):
     """Back to the set of before while the sweep is under way, and nothing else: those that it has reached are to be
     judged once more."""
-    limit, before = rules.limit, swept(world.one) + swept(world.two)
-    rules.threshold()
-    rules.write()
-    reload(world)
-    world.wait("a sweep", lambda: swept(world.one) + swept(world.two) > before)
-    expect(not complete(world), "the sweep was over at once")
-    rules.limit = limit
-    rules.write()
-    reload(world)
+    while True:
+        limit, before = rules.limit, swept(world.one) + swept(world.two)
+        rules.threshold()
+        rules.write()
+        reload(world)
+        world.wait("a sweep", lambda: swept(world.one) + swept(world.two) > before)
+        hit = not complete(world)
+        rules.limit = limit
+        rules.write()
+        reload(world)
+        wait_swept(world)
+        if hit:
+            return
 
 
 # --- what must be right
@@ -212,7 +218,6 @@ def verify_rest(world, rules, ticks):
     world.settle()
     wait_swept(world)
     there_and_back(world, rules)
-    wait_swept(world)
     found = Found.of(world.stage)
     as_is, again = rules.at_rest(found.changelog.splitlines(), workload.LAST_DAY + "T12:00:00+08:00")
     faults = told_faults([m for queue_ in found.queues for m in queue_], as_is)

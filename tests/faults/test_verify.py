@@ -17,6 +17,7 @@ import stage as staging  # noqa: E402  (finds tests/lib for the rest)
 import cases  # noqa: E402
 from cases import equal, expect  # noqa: E402
 from servers import Unavailable, fetch_kafka  # noqa: E402
+import reload  # noqa: E402
 from verify import Found, Verdict  # noqa: E402
 from world import World  # noqa: E402
 
@@ -166,6 +167,29 @@ def why_not():
         return None
     except Unavailable as why:
         return str(why)
+
+
+def the_invariants_of_reloads_find_what_breaks_them():
+    def message(number, kind="case.opened", case="w/s/u/1"):
+        return {"id": f"{case}-{number}", "type": kind, "data": {"case": case, "message_no": number}}
+
+    def state(**case):
+        return {("w", "s"): {"cases": [{"unit": "u", "number": 1, "open": True, "messages": 2, **case}]}}
+
+    good = [message(1), message(2, "case.changed")]
+    equal(reload.told_faults(good, state()), [], "faults of what is right")
+    for messages, states, fault in (
+            (good[1:], state(), "messages [2] of"), (good + [message(4)], state(), "messages [1, 2, 4] of"),
+            (good + good[1:], state(), "id given 2 times"), (good, state(open=False), "was last told of as"),
+            (good[:1] + [message(2, "case.cleared")], state(), "was last told of as"),
+            (good, state(messages=3), "which has sent 3"), (good, state(number=2), "nobody was told of"),
+            (good + [message(1, case="w/s/u/2")], state(), "no case in any state")):
+        got = reload.told_faults(messages, states)
+        expect(any(fault in f for f in got), f"{fault!r} isn't found: {got}")
+    equal(reload.order_faults([good]), [], "faults of what is in order")
+    expect(reload.order_faults([good[::-1]]), "another order isn't found")
+    equal(reload.unlike({1: {"a": 1, "due": 2}}, {1: {"a": 1, "due": 3}}, "due"), [], "differences")
+    expect(reload.unlike({1: {"a": 1}}, {1: {"a": 2}}) and reload.unlike({1: {"a": 1}}, {}), "a difference isn't found")
 
 
 if __name__ == "__main__":
