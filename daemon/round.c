@@ -109,7 +109,7 @@ static void choose(struct worker *w, struct round *r)
 		t->load.partition = p->id;
 		t->load.watermark = p->watermark;
 		take_items(w, t, room);
-		room -= t->load.n_keys;
+		room -= least(room, t->load.n_keys + 1); /* one for a timer */
 		w->first_turn = room ? first : at + 1;
 	}
 	int64_t sweep_room = (int64_t)least((size_t)sweep_allowance(w), w->load_most);
@@ -134,10 +134,10 @@ static void cut_before_timers(struct turn *t)
 
 /* --- loading */
 
-/* One turn with one subject and two timers must be possible, however large their states. */
+/* One turn with one subject, two timers and a small page of the sweep must be possible, however large their states. */
 static size_t load_bytes(const struct worker *w)
 {
-	size_t largest = 4 * outbox_max_state(w->outbox), bytes = (size_t)w->settings->batch.bytes;
+	size_t largest = 16 * outbox_max_state(w->outbox), bytes = (size_t)w->settings->batch.bytes;
 	return bytes > largest ? bytes : largest;
 }
 
@@ -172,7 +172,7 @@ static bool load_all(struct worker *w, struct round *r)
 	enum cache_answer answer = cache_load(w->cache, loads, r->n, &bytes, &w->round, &why);
 	worker_calls(w, NULL);
 	if (answer == CACHE_TOO_MUCH) {
-		w->load_most = least(w->load_most, loaded(loads, r->n)) / 4 + 1;
+		w->load_most = w->load_most / 4 + 1;
 		log_debug("worker %" PRId32 ": the states were too large, at most %zu subjects are loaded now",
 			  w->number, w->load_most);
 		return false;

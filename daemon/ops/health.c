@@ -170,7 +170,8 @@ static void describe(const struct worker_status *workers, size_t n, int64_t now,
 			 partitions, lag);
 	else if (unswept)
 		snprintf(out->status, sizeof out->status,
-			 "Keeping watch on %zu partitions; about %" PRId64 " subjects are yet to be judged by new rules.",
+			 "Keeping watch on %zu partitions; about %" PRId64
+			 " subjects are yet to be judged by new rules.",
 			 partitions, unswept);
 	else
 		snprintf(out->status, sizeof out->status, "Keeping watch on %zu partitions; nothing waits.",

@@ -43,7 +43,7 @@ static size_t consumer(const struct settings *s, size_t kbytes, size_t records)
 
 static size_t batch(const struct settings *s, size_t record)
 {
-	size_t bytes = (size_t)s->batch.bytes, states = bytes > 4 * record ? bytes : 4 * record;
+	size_t bytes = (size_t)s->batch.bytes, states = bytes > 16 * record ? bytes : 16 * record;
 	return 2 * bytes + 3 * BLOCK /* events, with those that were read while others were left */
 	       + states * STATE_TIMES + bytes * EFFECT_TIMES + record * RECORD_TIMES + brokers(s) * PRODUCER +
 	       (size_t)s->batch.events * PRODUCED_RECORDS * RECORD_COST;

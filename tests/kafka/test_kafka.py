@@ -105,6 +105,32 @@ def the_size_of_a_batch_changes_nothing():
         s.verify(sample.path)
 
 
+def settlements(households, numbers):
+    return [(event(number, subject=f"h-{h}", data={"settlement_no": f"{h}-{number}", "self_paid": 900}) + "\n").encode()
+            for number in numbers for h in households]
+
+
+def a_batch_is_bounded_in_bytes_and_where_it_is_cut_changes_nothing():
+    """Many large states after many small ones are more than a round may load."""
+    with stage(BATCH_BYTES="64 KiB", WORKERS=1, LOG_LEVEL="debug") as s:
+        kafka_configs(s.settings["TOPICS_STATE"], "max.message.bytes=6000")
+        profiles = [(event(h, subject=f"h-{h}", type="cn.household.profile",
+                           data={"region": "360704102", "dibao": False}) + "\n").encode() for h in range(60)]
+        parts = (profiles + settlements(range(60), range(150)), settlements(range(1000, 1600), range(2)),
+                 settlements(range(60), range(150, 160)))
+        path = os.path.join(s.folder, "all.jsonl")
+        with open(path, "wb") as out:
+            out.writelines(line for part in parts for line in part)
+        d = s.daemon().start()
+        for part in parts:
+            s.publish(part)
+            s.wait_all()
+        equal(len(s.rejects()), 0, "rejects")
+        s.verify(path)
+        held = d.total("shouwang_arena_bytes")
+        expect(held < 4 << 20, f"batches hold {held} bytes")
+
+
 def a_kill_in_the_middle_loses_nothing_and_repeats_nothing():
     with stage(**SMALL) as s:
         sample = Servers.sample()
