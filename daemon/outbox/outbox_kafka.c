@@ -4,7 +4,7 @@
 #include "../../consumers/kafka_client.h"
 #include "../ops/clock.h"
 #include "../ops/fault_point.h"
-
+#include "outbox_send.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,6 @@ enum {
 	TRANSACTION_MS = 15000,
 	FENCED_ROW_MS = 120000, /* two of one id take it from each other at each commit, which may be far apart */
 	RECORD_OVERHEAD = 512,
-	HEADER_BYTES = 10,   /* of a header beside its name and value, at most */
-	REASON_BYTES = 1024, /* of a reject's own headers */
 	DEFAULT_LIMIT = 1000000,
 	METADATA_MS = 2000,
 	MISSING_AGAIN_MS = 60000,
@@ -112,6 +110,11 @@ void outbox_free(struct outbox *o)
 const char *outbox_transactional_id(const struct outbox *o)
 {
 	return o->id;
+}
+
+const struct settings *outbox_settings(const struct outbox *o)
+{
+	return o->settings;
 }
 
 void outbox_limits(struct outbox *o, int32_t state_bytes, int32_t batch_bytes)
@@ -299,10 +302,20 @@ static void drain(struct outbox *o, int timeout_ms, bool until_failure)
 
 /* --- a producer that is of no more use */
 
-static bool is_fenced(rd_kafka_t *rk)
+/* Where librdkafka has one, the producer does nothing more. */
+static rd_kafka_resp_err_t fatal_error(rd_kafka_t *rk, struct err *why)
 {
 	char text[256];
 	rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk, text, sizeof text);
+	if (code)
+		err_set(why, "%s", text);
+	return code;
+}
+
+static bool is_fenced(rd_kafka_t *rk)
+{
+	struct err why = {""};
+	rd_kafka_resp_err_t code = fatal_error(rk, &why);
 	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
 	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
@@ -379,9 +392,8 @@ void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, 
 	p->unreported += o->unreported > before;
 }
 
-/* With headers, which librdkafka takes over. */
-static void produce_with(struct outbox *o, const char *topic, int32_t partition, struct str key, struct str value,
-			 rd_kafka_headers_t *headers)
+void outbox_send(struct outbox *o, const char *topic, int32_t partition, struct str key, struct str value,
+		 rd_kafka_headers_t *headers)
 {
 	rd_kafka_topic_t *t = handle_of(o, topic);
 	rd_kafka_resp_err_t code = t ? RD_KAFKA_RESP_ERR__QUEUE_FULL : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
@@ -400,90 +412,6 @@ static void produce_with(struct outbox *o, const char *topic, int32_t partition,
 	rd_kafka_headers_destroy(headers);
 	if (!o->failed)
 		fail(o, "a record of %u bytes to %s: %s", value.len + key.len, topic, rd_kafka_err2str(code));
-}
-
-static void header(rd_kafka_headers_t *headers, const char *name, const char *value)
-{
-	rd_kafka_header_add(headers, name, -1, value, (ssize_t)strlen(value));
-}
-
-void outbox_message(struct outbox *o, const char *topic, struct str key, struct str value)
-{
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
-	header(headers, "content-type", "application/cloudevents+json; charset=UTF-8");
-	produce_with(o, topic, RD_KAFKA_PARTITION_UA, key, value, headers);
-}
-
-static struct str cut(struct str s, size_t *room)
-{
-	if (s.len > *room)
-		s.len = (uint32_t)*room;
-	*room -= s.len;
-	return s;
-}
-
-/* Else who reads a record that was in the rejects before, and was sent again, would find the reason of that time. */
-static bool is_rejects_own(struct str name)
-{
-	return str_equal(name, STR("topic")) || str_equal(name, STR("partition")) || str_equal(name, STR("offset")) ||
-	       str_equal(name, STR("reason"));
-}
-
-/* The original's headers go along: in binary mode they hold the event. */
-void outbox_reject(struct outbox *o, const struct record *record, const char *reason)
-{
-	char number[24];
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
-	header(headers, "topic", record->topic);
-	snprintf(number, sizeof number, "%" PRId32, record->partition);
-	header(headers, "partition", number);
-	snprintf(number, sizeof number, "%" PRId64, record->offset);
-	header(headers, "offset", number);
-	header(headers, "reason", reason);
-	size_t room = outbox_max_message(o) > REASON_BYTES ? outbox_max_message(o) - REASON_BYTES : 0;
-	struct str key = cut(record->key, &room);
-	for (size_t i = 0; i < record->n_headers; i++) {
-		const struct record_header *h = &record->headers[i];
-		if (is_rejects_own(h->name))
-			continue;
-		struct str name = h->name, with = cut(h->value, &room);
-		if (name.len + HEADER_BYTES > room)
-			break;
-		room -= name.len + HEADER_BYTES;
-		rd_kafka_header_add(headers, name.s, name.len, with.s, with.len);
-	}
-	if (room > REJECT_BYTES)
-		room = REJECT_BYTES;
-	produce_with(o, o->settings->topics.rejects, RD_KAFKA_PARTITION_UA, key, cut(record->value, &room), headers);
-}
-
-static void header_number(rd_kafka_headers_t *headers, const char *name, int64_t n)
-{
-	char number[24];
-	snprintf(number, sizeof number, "%" PRId64, n);
-	header(headers, name, number);
-}
-
-static bool is_origin(struct str name)
-{
-	return str_equal(name, STR(ORIGIN_TOPIC)) || str_equal(name, STR(ORIGIN_PARTITION)) ||
-	       str_equal(name, STR(ORIGIN_OFFSET)) || str_equal(name, STR(ORIGIN_TIMESTAMP));
-}
-
-/* Headers of these names that came along are another journey's. */
-void outbox_forward(struct outbox *o, const struct record *record, int32_t partition)
-{
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
-	header(headers, ORIGIN_TOPIC, record->topic);
-	header_number(headers, ORIGIN_PARTITION, record->partition);
-	header_number(headers, ORIGIN_OFFSET, record->offset);
-	header_number(headers, ORIGIN_TIMESTAMP, record->timestamp);
-	for (size_t i = 0; i < record->n_headers; i++) {
-		const struct record_header *h = &record->headers[i];
-		if (!is_origin(h->name))
-			rd_kafka_header_add(headers, h->name.s, h->name.len, h->value.s, h->value.len);
-	}
-	produce_with(o, o->settings->topics.forward, partition, record->key, record->value, headers);
 }
 
 /* --- the end of a transaction */
@@ -545,21 +473,23 @@ static enum outbox_answer give_up(struct outbox *o, rd_kafka_error_t *e, struct 
 {
 	struct err told = {""};
 	char topic[256];
-	rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
-	bool fatal = e && rd_kafka_error_is_fatal(e);
-	if (e)
+	rd_kafka_resp_err_t code = fatal_error(o->rk, &told);
+	bool fatal = code != RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (!fatal && e) {
+		code = rd_kafka_error_code(e);
 		err_set(&told, "%s", rd_kafka_error_string(e));
-	else if (!transaction_error(o, &code, &told))
+	} else if (!fatal && !transaction_error(o, &code, &told)) {
 		told = o->failure;
+	}
 	if (kafka_refused(&o->trouble, topic, sizeof topic))
 		err_prefix(&told, "topic %s", topic);
 	char *lasted =
 		strstr(told.text, " (after "); /* each time another one, so that nobody sees that it is the same */
 	if (lasted)
 		*lasted = '\0';
-	err_set(why, "%s%s", told.text, e || code ? kafka_remedy(code) : "");
+	err_set(why, "%s%s", told.text, kafka_remedy(code));
 	rd_kafka_error_destroy(e);
-	return fatal || o->lost || is_fenced(o->rk) ? replace(o, why) : abort_transaction(o, why);
+	return fatal || o->lost ? replace(o, why) : abort_transaction(o, why);
 }
 
 static enum outbox_answer finish(struct outbox *o, struct err *why)

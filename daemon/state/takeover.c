@@ -1,5 +1,5 @@
 /* The procedure of taking over, step by step. */
-#include "takeover.h"
+#include "takeover_part.h"
 #include "../ops/clock.h"
 #include "../ops/fault_point.h"
 #include "../ops/log.h"
@@ -8,37 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	CHUNK_RECORDS = 1000,
 	CHUNK_LEAST = 64 << 10, /* bytes; else its share of REPLAY_CHUNK_BYTES */
 	DECIDE_MS = 60000,      /* beyond any transaction's timeout */
 	STABLE_MS = 2000,       /* others may begin while one waits for the last stable offset */
-	RANGES_MS = 5000,
-	QUIET_MS = 20000 /* no word of the changelog for so long: Kafka is away */
+	QUIET_MS = 20000        /* no word of the changelog for so long: Kafka is away */
 };
 
-/* Replayed records that aren't in Redis yet, and how far the replay is. */
-struct takeover_replay {
-	struct arena arena;
-	struct cache_change *changes;
-	uint32_t n, cap;
-	size_t bytes, chunk; /* of the changes; and how many are written at once */
-	struct str record; /* the newest partition record among them, at: */
-	int64_t record_at;
-	int64_t from; /* offsets before it are in Redis: only the record that is there is read again, and so is found:
-		       */
-	bool found;
-	bool known;                                  /* part.record is set */
-	int64_t start, next, target;                 /* target -1: not known yet */
-	int64_t moved;                               /* ms, monotonic */
-	struct inbox_place *committed, *first, *end; /* by topic: the group's offset; where the topic begins and ends */
-	bool added[MAX_TOPICS];                      /* the record doesn't name it yet */
-};
-
-__attribute__((format(printf, 3, 4))) static void settle(struct takeover_part *p, enum takeover_end end,
-							 const char *format, ...)
+void takeover_settle(struct takeover_part *p, enum takeover_end end, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -57,10 +36,10 @@ __attribute__((format(printf, 3, 4))) static void settle_apart(const struct take
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	settle(p, TAKEOVER_STOPPED,
-	       "partition %" PRId32 ": %s.  If the changelog is the right one and whole, delete {%s:%" PRId32
-	       "}:* in Redis, which is filled anew; else restore it, or name the right Redis",
-	       p->partition, text, t->settings->instance, p->partition);
+	takeover_settle(p, TAKEOVER_STOPPED,
+			"partition %" PRId32 ": %s.  If the changelog is the right one and whole, delete {%s:%" PRId32
+			"}:* in Redis, which is filled anew; else restore it, or name the right Redis",
+			p->partition, text, t->settings->instance, p->partition);
 }
 
 /* --- 1: the group's offsets, once they are decided: a barrier and a fence */
@@ -88,8 +67,8 @@ static enum takeover_answer ask_group(const struct takeover *t, struct takeover_
 		return answer;
 	for (size_t i = 0; i < n * t->n_topics; i++)
 		if (list[i].failed)
-			settle(&parts[i / t->n_topics], TAKEOVER_WAITS, "topic %s: %s", t->topics[list[i].topic].name,
-			       list[i].why);
+			takeover_settle(&parts[i / t->n_topics], TAKEOVER_WAITS, "topic %s: %s",
+					t->topics[list[i].topic].name, list[i].why);
 	return TAKEOVER_OK;
 }
 
@@ -100,7 +79,7 @@ static bool take_record(const struct takeover *t, struct takeover_part *p, struc
 	struct err why = {""};
 	struct partition_record record;
 	if (!partition_record_decode(&record, bytes, &why)) {
-		settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": %s", p->partition, why.text);
+		takeover_settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": %s", p->partition, why.text);
 		return false;
 	}
 	if (p->private->known && strcmp(record.incarnation, p->record.incarnation) != 0) {
@@ -209,8 +188,8 @@ static bool write_chunk(const struct takeover *t, struct takeover_part *p, struc
 		p->watermark = r->next;
 		p->records += r->n;
 	} else {
-		settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": another worker wrote to Redis meanwhile",
-		       p->partition);
+		takeover_settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": another worker wrote to Redis meanwhile",
+				p->partition);
 	}
 	forget_chunk(r);
 	return true;
@@ -221,10 +200,10 @@ static void take_state(struct takeover_part *p, const struct changelog_item *ite
 	struct takeover_replay *r = p->private;
 	int64_t due = TIME_NEVER;
 	if (item->value.len && !codec_due(item->value, &due)) {
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": the changelog's record at offset %" PRId64
-		       " can't be read; was it written by a newer version?",
-		       p->partition, item->offset);
+		takeover_settle(p, TAKEOVER_STOPPED,
+				"partition %" PRId32 ": the changelog's record at offset %" PRId64
+				" can't be read; was it written by a newer version?",
+				p->partition, item->offset);
 		return;
 	}
 	ARENA_PUSH_ROOM(&r->arena, r->changes, r->n, r->cap);
@@ -306,15 +285,16 @@ static void settle_broken(const struct takeover *t, struct takeover_part *p)
 	int64_t first = -1, end = -1;
 	const char *topic = t->settings->topics.state;
 	if (!changelog_range(t->changelog, p->partition, &first, &end))
-		settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": %s doesn't tell where it begins and ends",
-		       p->partition, topic);
+		takeover_settle(p, TAKEOVER_WAITS, "partition %" PRId32 ": %s doesn't tell where it begins and ends",
+				p->partition, topic);
 	else if (p->private->start > end)
 		settle_shortened(t, p, end);
 	else
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": %s is to be read from offset %" PRId64 ", but begins at %" PRId64
-		       ": states were deleted from it, which compaction alone never does.  Restore it",
-		       p->partition, topic, p->private->start, first);
+		takeover_settle(p, TAKEOVER_STOPPED,
+				"partition %" PRId32 ": %s is to be read from offset %" PRId64
+				", but begins at %" PRId64
+				": states were deleted from it, which compaction alone never does.  Restore it",
+				p->partition, topic, p->private->start, first);
 }
 
 static bool replay_some(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
@@ -341,7 +321,7 @@ static bool replay_some(const struct takeover *t, struct takeover_part *parts, s
 	case CHANGELOG_REFUSED:
 		for (size_t i = 0; i < n; i++)
 			if (parts[i].end == TAKEOVER_UNDECIDED)
-				settle(&parts[i], TAKEOVER_STOPPED, "%s", trouble.text);
+				takeover_settle(&parts[i], TAKEOVER_STOPPED, "%s", trouble.text);
 		return true;
 	default:
 		log_every(60, LOG_LEVEL_WARNING, "taking over: %s", trouble.text);
@@ -369,10 +349,10 @@ static void let_wait(const struct takeover *t, struct takeover_part *parts, size
 	for (size_t i = 0; i < n; i++) {
 		struct takeover_replay *r = parts[i].private;
 		if (parts[i].end == TAKEOVER_UNDECIDED && r->target >= 0)
-			settle(&parts[i], TAKEOVER_WAITS,
-			       "partition %" PRId32 ": a transaction on %s is undecided at offset %" PRId64
-			       ", the high watermark is %" PRId64,
-			       parts[i].partition, t->settings->topics.state, r->next, r->target);
+			takeover_settle(&parts[i], TAKEOVER_WAITS,
+					"partition %" PRId32 ": a transaction on %s is undecided at offset %" PRId64
+					", the high watermark is %" PRId64,
+					parts[i].partition, t->settings->topics.state, r->next, r->target);
 	}
 }
 
@@ -419,171 +399,7 @@ static enum takeover_answer read_changelog(const struct takeover *t, struct take
 	return answer;
 }
 
-/* --- 4: the input's positions */
-
-/* Of all topics and parts, at once. */
-static bool ask_ranges(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
-{
-	size_t all = n * t->n_topics;
-	struct inbox_place *first = parts[0].private->first, *end = parts[0].private->end;
-	if (!inbox_earliest(t->inbox, first, all, RANGES_MS, why) || !inbox_ends(t->inbox, end, all, RANGES_MS, why))
-		return false;
-	for (size_t i = 0; i < all; i++) {
-		const struct inbox_place *failed = first[i].failed ? &first[i] : end[i].failed ? &end[i] : NULL;
-		struct takeover_part *p = &parts[i / t->n_topics];
-		if (failed && p->end == TAKEOVER_DONE)
-			settle(p, TAKEOVER_WAITS, "topic %s: %s", t->topics[failed->topic].name, failed->why);
-	}
-	return true;
-}
-
-static void begin_fresh(const struct takeover *t, struct takeover_part *p)
-{
-	unsigned char random[INCARNATION_LEN / 2];
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-		abort();
-	p->record = (struct partition_record){.clock = INT64_MIN, .partitions = t->partitions};
-	for (size_t i = 0; i < sizeof random; i++)
-		snprintf(p->record.incarnation + 2 * i, 3, "%02x", random[i]);
-	snprintf(p->record.partitioner, sizeof p->record.partitioner, "%s", t->settings->partitioner);
-	p->fresh = true;
-}
-
-static void check_record(const struct takeover *t, struct takeover_part *p)
-{
-	const struct partition_record *r = &p->record;
-	if (r->partitions != t->partitions)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": its states were made with %" PRId32
-		       " partitions, the topics have %" PRId32
-		       " now: subjects would be in other partitions than their states.  Give them %" PRId32
-		       " again, or begin a new instance",
-		       p->partition, r->partitions, t->partitions, r->partitions);
-	else if (strcmp(r->partitioner, t->settings->partitioner) != 0)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32
-		       ": its states were made with partitioner %s, settings say %s: subjects would "
-		       "be in other partitions than their states.  Set `partitioner: %s`",
-		       p->partition, r->partitioner, t->settings->partitioner, r->partitioner);
-	else if (r->revision > t->revision)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": it was judged by revision %" PRId64
-		       " of the rules, this daemon has revision %" PRId64 ": reload it with the newer ones",
-		       p->partition, r->revision, t->revision);
-}
-
-/* The changelog and the group's offset are written in one transaction: a group that knows more has seen a changelog
- * that was longer. */
-static void check_committed(const struct takeover *t, struct takeover_part *p, const char *topic, int64_t committed,
-			    const struct position *at)
-{
-	if (!at && committed >= 0)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": the group %s has committed offset %" PRId64
-		       " of %s, of which the changelog %s knows nothing: it has lost its tail, or is another one.  "
-		       "Restore it",
-		       p->partition, t->settings->instance, committed, topic, t->settings->topics.state);
-	else if (at && committed > at->next)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": the group %s has committed offset %" PRId64
-		       " of %s, the changelog %s knows only of %" PRId64
-		       ": it has lost its tail, or is another one.  Restore it; or `shouwangctl reposition %s "
-		       "--partition "
-		       "%" PRId32 " --to recorded` has what is between worked on again",
-		       p->partition, t->settings->instance, committed, topic, t->settings->topics.state, at->next,
-		       topic, p->partition);
-	else if (at && committed >= 0 && committed < at->next)
-		log_warn("partition %" PRId32 ": the group's offset of %s is %" PRId64 ", the changelog says %" PRId64
-			 ": the changelog counts",
-			 p->partition, topic, committed, at->next);
-}
-
-/* Is what is to be read next still there? */
-static void check_range(struct takeover_part *p, const char *topic, int64_t next, int64_t first, int64_t end)
-{
-	if (next < first)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": %s begins at offset %" PRId64 ", expected %" PRId64 ": %" PRId64
-		       " records were removed before they were read (retention?) and are lost.  `shouwangctl "
-		       "reposition "
-		       "%s --partition %" PRId32 " --to earliest` goes on without them",
-		       p->partition, topic, first, next, first - next, topic, p->partition);
-	else if (next > end)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": %s ends at offset %" PRId64 ", but was read up to %" PRId64
-		       ": it was shortened or made anew.  `shouwangctl reposition %s --partition %" PRId32
-		       " --to earliest` reads it from its beginning",
-		       p->partition, topic, end, next, topic, p->partition);
-}
-
-/* All of a partition's offsets are committed together: that the group has lost those of one topic alone means that the
- * topic was deleted.  (Where nothing of it comes before what is to be read next, that doesn't matter.) */
-static void check_forgotten(const struct takeover *t, struct takeover_part *p)
-{
-	const struct position *lost = NULL;
-	size_t n_lost = 0, n = 0;
-	for (size_t k = 0; k < t->n_topics; k++) {
-		if (p->private->added[k])
-			continue;
-		n++;
-		if (p->private->committed[k].offset >= 0)
-			continue;
-		n_lost++;
-		const struct position *at = partition_record_position(&p->record, t->topics[k].name);
-		if (at->next > p->private->first[k].offset)
-			lost = at;
-	}
-	if (n_lost && n_lost == n)
-		log_warn("partition %" PRId32
-			 ": the group %s has no offsets of it any more (they expired, or were deleted): goes on where "
-			 "the changelog says",
-			 p->partition, t->settings->instance);
-	else if (n_lost && lost)
-		settle(p, TAKEOVER_STOPPED,
-		       "partition %" PRId32 ": the group %s has no offset of %s any more, but of other topics: was it "
-		       "deleted and made anew?  Then `shouwangctl reposition %s --partition %" PRId32
-		       " --to earliest` reads it from its beginning; else `--to recorded` goes on at %" PRId64,
-		       p->partition, t->settings->instance, lost->topic, lost->topic, p->partition, lost->next);
-}
-
-/* No record and no group offset is a fresh start, at the beginning; so is a topic that the record doesn't name yet. */
-static void find_positions(const struct takeover *t, struct takeover_part *p)
-{
-	struct takeover_replay *r = p->private;
-	for (size_t k = 0; k < t->n_topics && p->end == TAKEOVER_DONE; k++) {
-		const char *topic = t->topics[k].name;
-		const struct position *at = partition_record_position(&p->record, topic);
-		check_committed(t, p, topic, r->committed[k].offset, at);
-		if (p->end != TAKEOVER_DONE)
-			return;
-		r->added[k] = !at;
-		if (at)
-			check_range(p, topic, at->next, r->first[k].offset, r->end[k].offset);
-		else if (!partition_record_move(&p->record, topic, r->first[k].offset < 0 ? 0 : r->first[k].offset))
-			settle(p, TAKEOVER_STOPPED, "partition %" PRId32 ": its record has no room for topic %s",
-			       p->partition, topic);
-	}
-}
-
-static bool position(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
-{
-	if (!ask_ranges(t, parts, n, why))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct takeover_part *p = &parts[i];
-		if (p->end != TAKEOVER_DONE)
-			continue;
-		if (p->private->known)
-			check_record(t, p);
-		else
-			begin_fresh(t, p);
-		if (p->end == TAKEOVER_DONE)
-			find_positions(t, p);
-		if (p->end == TAKEOVER_DONE && !p->fresh)
-			check_forgotten(t, p);
-	}
-	return true;
-}
+/* --- all of it */
 
 static enum takeover_answer run_steps(const struct takeover *t, struct takeover_part *parts, size_t n, struct err *why)
 {
@@ -595,7 +411,7 @@ static enum takeover_answer run_steps(const struct takeover *t, struct takeover_
 		if (parts[i].end == TAKEOVER_UNDECIDED && !ask_cache(t, &parts[i], why))
 			return TAKEOVER_AWAY;
 	answer = read_changelog(t, parts, n, why);
-	return answer != TAKEOVER_OK || position(t, parts, n, why) ? answer : TAKEOVER_AWAY;
+	return answer != TAKEOVER_OK || takeover_input(t, parts, n, why) ? answer : TAKEOVER_AWAY;
 }
 
 /* The lists of committed, first and end, of all parts, one behind the other. */

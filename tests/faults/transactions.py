@@ -69,7 +69,7 @@ def under_load(world, kinds):
 
 
 def replaced(daemon):
-    return daemon.metrics().get('shouwang_errors_total{of="kafka"}', 0)
+    return daemon.get("/metrics")[0] == 200 and daemon.metrics().get('shouwang_errors_total{of="kafka"}', 0)
 
 
 def wait_said(world, daemon, mark, *parts):
