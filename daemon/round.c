@@ -91,11 +91,12 @@ static bool wants_turn(struct worker *w, const struct partition *p, int64_t now)
 	return p->state == PARTITION_RUNNING && (p->n_items || p->unsaved || p->look <= now || sweep_wants(w, p));
 }
 
-/* Partitions that get no turn because there is no more room begin the next round. */
+/* A third of what may be loaded is kept for timers, without which events would have to wait.  Partitions that get no
+ * turn because there is no more room begin the next round. */
 static void choose(struct worker *w, struct round *r)
 {
 	int64_t now = clock_monotonic();
-	size_t room = w->load_most, first = w->first_turn;
+	size_t kept = w->load_most / 3, room = w->load_most - kept, first = w->first_turn;
 	*r = (struct round){.turns = ARENA_ARRAY(&w->round, struct turn, w->n_partitions + 1)};
 	for (size_t i = 0; i < w->n_partitions && room; i++) {
 		size_t at = (first + i) % w->n_partitions;
@@ -112,6 +113,7 @@ static void choose(struct worker *w, struct round *r)
 		room -= least(room, t->load.n_keys + 1); /* one for a timer */
 		w->first_turn = room ? first : at + 1;
 	}
+	room += kept;
 	int64_t sweep_room = (int64_t)least((size_t)sweep_allowance(w), w->load_most);
 	for (size_t i = 0; i < r->n; i++) {
 		sweep_ask(w, &r->turns[i], r->n, &sweep_room);
