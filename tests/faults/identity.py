@@ -49,7 +49,8 @@ class County:
 
     def __init__(self, world, faults):
         self.world = world
-        self.kafka, self.redis = world.only_servers(**acl.SERVER)
+        world.start_servers(**acl.SERVER)
+        self.kafka, self.redis = world.kafka, world.redis
         self.config = workload.config(world.folder)
         self.stage = world.stage = self.new_stage()
         sample = staging.Sample(world.programs, world.folder, HOUSEHOLDS, MONTHS, world.seed)
