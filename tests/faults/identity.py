@@ -91,7 +91,8 @@ class County:
                          if all(part in line for part in parts)), None)
         found = self.wait(f"sentence with {parts}", line)
         if page:
-            self.wait(f"{parts} on the page", lambda: all(part in self.page() for part in parts[:1]))
+            shown = re.sub(r"^partition \d+: ", "", parts[0])  # the page has the partition in words of its own
+            self.wait(f"{shown} on the page", lambda: shown in self.page())
         return found
 
     def page(self):
