@@ -80,7 +80,7 @@ def must_be_unhealthy(d, *sentences, watchdog_fed=False):
         wait_until("sentence", PATIENCE, lambda: re.search("|".join(sentences), d.get("/-/healthy")[1]))
     except TimeoutError as late:
         raise AssertionError(f"{late}: {sentences} isn't what it says: {d.get('/-/healthy')[1]}\n{d.log()[-3000:]}") from late
-    equal(d.metrics()["shouwang_healthy"], 0, "metric")
+    wait_until("metric of ill health", PATIENCE, lambda: d.metrics().get("shouwang_healthy") == 0)
     time.sleep(1.5)  # a feeding from before may still come
     equal(fed(d) > 0, watchdog_fed, "is the watchdog fed?")
     expect(any(message.get("STATUS", "").startswith("UNHEALTHY: ") for message in d.listen()), "STATUS= doesn't say it")
