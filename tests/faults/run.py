@@ -58,6 +58,7 @@ def one(module, kinds, options, table):
         try:
             fetch_kafka()
             module.run(world)
+            world.end()
             return "ok", ""
         except (Unavailable, Skip) as why:
             return "SKIPPED", f": {why}"

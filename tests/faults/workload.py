@@ -20,7 +20,7 @@ import subprocess
 import stage as staging
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-HOUSEHOLDS, MONTHS, UNTIL, LAST_DAY = 3100, 12, "2025-07-01", "2025-09-01"
+HOUSEHOLDS, MONTHS, UNTIL, LAST_DAY = 3300, 12, "2025-07-01", "2025-09-01"
 PARTS, ANSWERS, TICKS = 4, 250, 200  # answers: after each part but the last
 KINDS = ("handled", "not_confirmed", "acknowledged", "confirmed", "measure_taken")
 SUBJECT = re.compile(rb'"subject":"([^"]+)"')

@@ -16,6 +16,7 @@ import collections
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,7 @@ TRANSACTION_MS = 6000  # longer than a session (3 s), short enough to wait for
 BATCH = 300  # events; small, so that there are many transactions
 PATIENCE = 300  # s; for what takes seconds on an idle machine
 KAFKA = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500", "log.retention.check.interval.ms": "5000"}
+SANITIZER = re.compile(r"^.*(Sanitizer:|runtime error:).*$", re.M)
 SETTINGS = {"BATCH_EVENTS": BATCH, "LOG_LEVEL": "info"}
 
 
@@ -142,7 +144,7 @@ class World:
         self.stack = contextlib.ExitStack()
         self.kafka = self.redis = self.stage = self.work = self.feeder = self.one = self.two = None
         self.faults, self.seen, self.figures = collections.Counter(), collections.Counter(), {}
-        self.began = time.monotonic()
+        self.stages, self.began = [], time.monotonic()
         staging.Stage.number = 0  # equal names, equal workload
 
     # --- what a number does
@@ -176,6 +178,7 @@ class World:
                                    {**SETTINGS, **settings}, config or workload.config(self.folder), PARTITIONS)
         self.stage.patch("shouwang.yaml", r"properties: *\{", f"properties: {{transaction.timeout.ms: {TRANSACTION_MS}, ")
         self.stage.topics()
+        self.stages.append(self.stage)
         self.stack.callback(self.stage.stop)
         return self.stage
 
@@ -298,12 +301,12 @@ class World:
         os.makedirs(folder)
         with open(os.path.join(folder, "faults"), "w", encoding="utf-8") as out:
             out.writelines(fault + "\n" for fault in verdict.faults)
+        self.say(f"kept in {folder}")
+        for daemon in self.stage.daemons:
+            shutil.copy(daemon.log_path, folder)
         for topic in self.stage.all_topics():
             with open(os.path.join(folder, topic), "w", encoding="utf-8") as out:
                 out.write(self.stage.peek("read", topic))
-        for daemon in self.stage.daemons:
-            shutil.copy(daemon.log_path, folder)
-        self.say(f"kept in {folder}")
 
     # --- the rest
 
@@ -315,8 +318,15 @@ class World:
         print("  " + line, flush=True)
 
     def report(self):
-        return {"kinds": dict(self.faults), "seen": dict(self.seen), "events": self.work.events if self.work else 0, **self.figures,
-                "seconds": round(time.monotonic() - self.began, 1)}
+        return {"kinds": dict(self.faults), "seen": dict(self.seen),
+                "events": self.work.events if self.work else 0, **self.figures, "seconds": round(time.monotonic() - self.began, 1)}
+
+    def end(self):
+        """Ends the daemons, and looks for what a sanitizer has said of any that ran."""
+        for daemon in (daemon for stage in self.stages for daemon in stage.daemons):
+            daemon.stop(PATIENCE)
+            said = SANITIZER.search(daemon.log())
+            expect(not said, f"{daemon.name}:\n{said and daemon.log()[said.start():][:4000]}")
 
     def close(self):
         self.stack.close()

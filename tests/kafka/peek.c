@@ -55,7 +55,7 @@ static int read_all(const char *topic, take_message *take, void *opaque)
 	struct topic_reader *r = topic_reader_open(&config.settings, topics, 1, true, &why);
 	if (!r)
 		return complain(why.text);
-	for (rd_kafka_message_t *m; (m = topic_reader_next(r, 10000, &why));) {
+	for (rd_kafka_message_t *m; (m = topic_reader_next(r, 60000, &why));) {
 		take(m, opaque);
 		rd_kafka_message_destroy(m);
 	}
