@@ -211,7 +211,7 @@ static void give_states(struct worker *w, struct turn *t)
 
 static void list_due(struct worker *w, struct turn *t)
 {
-	size_t n = t->load.n_due < t->due_share ? t->load.n_due : t->due_share;
+	size_t n = least(t->load.n_due, t->due_share);
 	t->strangers = ARENA_ARRAY(&w->round, struct cache_due, n);
 	for (size_t i = 0; i < n; i++) {
 		struct str name;

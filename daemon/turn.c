@@ -70,7 +70,7 @@ static bool too_large_state(const struct worker *w, const struct turn_subject *s
 	return bytes + s->key.len > outbox_max_state(w->outbox);
 }
 
-/* The message's JSON, in w->json. */
+/* Its JSON is left in w->json. */
 static bool too_large_message(struct worker *w, const struct turn *t, const struct message *m)
 {
 	w->json.len = 0;
@@ -114,9 +114,10 @@ static bool step_event(struct stepping *x, struct item *i)
 	struct worker *w = x->w;
 	struct message **sent = x->fx.last;
 	struct err why = {""};
-	batch_timers(w->batch, i->now, &x->fx);
-	if (i->oversized)
+	if (i->oversized) {
+		batch_timers(w->batch, i->now, &x->fx);
 		return true;
+	}
 	i->reason = NULL;
 	if (!batch_event(w->batch, &i->event, i->now, &x->fx, &why)) {
 		refuse(w, i, REJECT_RULES, why.text);
@@ -157,14 +158,6 @@ static struct batch_subject *load(struct worker *w, struct turn *t, const struct
 	return NULL;
 }
 
-static bool any_too_large(struct stepping *x)
-{
-	for (const struct message *m = x->fx.first; m; m = m->next)
-		if (too_large_message(x->w, x->t, m))
-			return true;
-	return x->loaded->subject.changed && too_large_state(x->w, x->is, x->loaded->bytes.len);
-}
-
 /* --- what comes of it */
 
 static struct sent *add_sent(struct worker *w, struct sent_list *list, int64_t now)
@@ -177,22 +170,31 @@ static struct sent *add_sent(struct worker *w, struct sent_list *list, int64_t n
 	return s;
 }
 
-static void keep_effects(struct worker *w, struct turn *t, const struct effects *fx)
+/* False: a message is too large, and none is kept. */
+static bool keep_messages(struct worker *w, struct turn *t, const struct effects *fx)
 {
+	struct sent_list before = t->messages;
 	for (const struct message *m = fx->first; m; m = m->next) {
-		too_large_message(w, t, m); /* makes its JSON */
+		if (too_large_message(w, t, m)) {
+			t->messages = before;
+			return false;
+		}
 		struct sent *s = add_sent(w, &t->messages, m->now);
 		s->key = arena_str(&w->round, m->subject);
 		s->unit = arena_str(&w->round, m->unit);
 		s->topic = arena_text(&w->round, m->topic.s, m->topic.len);
 	}
+	return true;
+}
+
+static void keep_outcomes(struct worker *w, struct turn *t, const struct effects *fx)
+{
 	for (const struct outcome *o = fx->first_outcome; o; o = o->next) {
 		w->json.len = 0;
 		outcome_json(o, w->rules, str_of(t->partition->record.incarnation), &w->json);
 		struct sent *s = add_sent(w, &t->outcomes, o->now);
 		s->key = s->unit = arena_str(&w->round, o->unit);
 	}
-	w->late += fx->late_contributions;
 }
 
 static void keep_state(struct worker *w, struct turn_subject *s, const struct batch_subject *loaded)
@@ -200,13 +202,26 @@ static void keep_state(struct worker *w, struct turn_subject *s, const struct ba
 	s->changed = loaded->subject.changed;
 	s->moved = batch_moved(loaded);
 	s->next_due = loaded->subject.due;
-	s->bytes = (struct str){NULL, 0};
 	if (s->changed)
 		s->bytes = (struct str){arena_copy(&w->round, loaded->bytes.s, loaded->bytes.len), loaded->bytes.len};
 }
 
+/* False: something is too large, and nothing is kept. */
+static bool keep(struct stepping *x)
+{
+	struct worker *w = x->w;
+	batch_store(w->batch);
+	if ((x->loaded->subject.changed && too_large_state(w, x->is, x->loaded->bytes.len)) ||
+	    !keep_messages(w, x->t, &x->fx))
+		return false;
+	keep_outcomes(w, x->t, &x->fx);
+	keep_state(w, x->is, x->loaded);
+	w->late += x->fx.late_contributions;
+	return true;
+}
+
 /* What is still too large when no event is at fault was made so by a timer: its subject stays as it was, without a
- * timer, and goes to the rejects. */
+ * timer, and goes to the rejects, as do its events of this round. */
 static void reject_timer(struct worker *w, struct turn *t, struct turn_subject *s)
 {
 	struct item *i = arena_zero(&w->round, sizeof *i);
@@ -217,7 +232,11 @@ static void reject_timer(struct worker *w, struct turn *t, struct turn_subject *
 	refuse(w, i, REJECT_TIMER, "timer: its subject's state, or a message, would be larger than a record may be");
 	i->next = t->timer_rejects;
 	t->timer_rejects = i;
-	s->changed = false;
+	for (i = s->items; i && i->place < t->n_items; i = i->same)
+		if (!i->reason)
+			refuse(w, i, REJECT_SIZE,
+			       "data: a timer of its subject would make a state, or a message, larger than a record "
+			       "may be");
 	s->moved = true;
 	s->next_due = TIME_NEVER;
 }
@@ -235,12 +254,8 @@ static bool step_subject(struct worker *w, struct turn *t, struct turn_subject *
 			return false;
 		if (!step_all(&x))
 			continue;
-		batch_store(w->batch);
-		if (!any_too_large(&x)) {
-			keep_effects(w, t, &x.fx);
-			keep_state(w, s, x.loaded);
+		if (keep(&x))
 			return true;
-		}
 		if (x.careful) {
 			reject_timer(w, t, s);
 			return true;
@@ -308,8 +323,11 @@ bool turn_step(struct worker *w, struct turn *t)
 		t->messages = t->outcomes = (struct sent_list){0};
 		t->timer_rejects = NULL;
 		w->late = late;
-		for (size_t i = 0; i < t->n_subjects; i++)
-			t->subjects[i].changed = t->subjects[i].moved = false;
+		for (size_t i = 0; i < t->n_subjects; i++) {
+			struct turn_subject *s = &t->subjects[i];
+			s->changed = s->moved = false;
+			s->bytes = (struct str){NULL, 0};
+		}
 	}
 	sort_sent(&t->messages);
 	sort_sent(&t->outcomes);

@@ -221,8 +221,6 @@ void batch_recheck(struct batch *b, struct batch_subject *s, int64_t now, struct
 bool batch_event(struct batch *b, const struct event *event, int64_t now, struct effects *fx, struct err *why)
 {
 	struct batch_subject *s = batch_find(b, event->watch, event->subject);
-	if (b->mode == CLOCK_EVENTS)
-		now = event->time;
 	batch_timers(b, now, fx);
 	int64_t due = s->subject.due;
 	if (!engine_step(b->engine, &s->subject, event, b->clock, fx, why))

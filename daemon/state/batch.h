@@ -39,8 +39,8 @@ struct batch_subject *batch_load(struct batch *b, const struct watch *watch, str
 				 int64_t due, struct err *why);
 /* Is the due time another than the index has? */
 bool batch_moved(const struct batch_subject *s);
-/* The partition's time moves to now (with CLOCK_EVENTS: the event's time where later), all timers of loaded subjects
- * due up to then fire in the order of due time and subject (with CLOCK_EVENTS each at its own due time, else at
+/* The partition's time moves to now (with CLOCK_EVENTS: the event's time or later), all timers of loaded subjects due
+ * up to then fire in the order of due time and subject (with CLOCK_EVENTS each at its own due time, else at
  * now), and then the event is stepped.  Its subject must be loaded.  False: rejected, why says so.
  * Who calls must have loaded every subject of the partition that is due up to then (CLOCK_EVENTS: up to the event's
  * time), or only the event's own (the other modes, where strangers' timers come through batch_timers). */

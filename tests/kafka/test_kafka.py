@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import os
-import shutil
+import re
 import signal
 import sys
 import time
@@ -14,8 +14,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stage as staging  # noqa: E402  (finds tests/lib for the rest)
 import cases  # noqa: E402
+import murmur2  # noqa: E402
 from cases import equal, expect, has  # noqa: E402
-from servers import Kafka, Redis, Unavailable, fetch_kafka, wait_until  # noqa: E402
+from servers import Kafka, Redis, missing, wait_until  # noqa: E402
 
 PROGRAMS = staging.Programs(sys.argv.pop(1))
 SMALL = {"BATCH_EVENTS": 40}  # many transactions, so that something happens in between
@@ -297,6 +298,27 @@ def a_state_that_grows_too_large_rejects_only_the_event_that_makes_it_so():
         equal(d.total("shouwang_aborts_total"), 0, "aborts")
 
 
+def a_timer_that_makes_a_state_too_large_loses_no_event():
+    right = murmur2.partition_of(b"h-1", staging.PARTITIONS)
+    stranger = next(name for name in (f"x-{i}" for i in range(1000))
+                    if murmur2.partition_of(name.encode(), staging.PARTITIONS) == right)
+    with stage() as s:
+        s.patch("rules/assistance.yaml", "^hold: 0 days", "hold: 30 days")  # the alert opens by time
+        kafka_configs(s.settings["TOPICS_STATE"], "max.message.bytes=4000")
+        sent = [event(0, type="cn.household.profile", data={"region": "360704102"})] \
+            + [event(i, data={"self_paid": 1000}) for i in range(1, 400)]
+        moves_time = event(1000, subject=stranger, time="2026-03-01T09:00:00+08:00")
+        s.send([{"value": value, "partition": right} for value in [*sent, moves_time]])
+        s.daemon(BATCH_EVENTS=2000).start()
+        s.wait_all()
+        rejects = s.rejects()
+        equal(sum(r["headers"]["reason"].startswith("timer: ") for r in rejects), 1, "timers in the rejects")
+        refused = {json.loads(r["value"])["id"] for r in rejects if r["value"]}
+        kept = set(re.findall(r'"id":"(e\d+)"', s.peek("states")))
+        equal(sorted({f"e{i}" for i in range(1, 400)} - refused - kept), [], "lost events")
+        equal(s.peek("cached"), s.peek("states"), "Redis")
+
+
 def kafka_configs(topic, setting):
     kafka = Servers.get()[1]
     staging.output(kafka.java("128m", "kafka.admin.ConfigCommand",
@@ -416,17 +438,7 @@ def the_daemon_waits_for_redis_and_goes_on():
         stop(d)
 
 
-def skip_all():
-    if not shutil.which("redis-server"):
-        return "redis-server is not installed"
-    try:
-        fetch_kafka()
-    except Unavailable as why:
-        return str(why)
-    return None
-
-
 if __name__ == "__main__":
     cases.PREFIXES += ("two_",)
     with Servers.stack:
-        cases.main(globals(), skip_all())
+        cases.main(globals(), missing())
