@@ -63,13 +63,13 @@ class Watch:
                       for n, fields in (d.get("members") or {}).items()}
         self.measures = {n: Measure(n, m, d["measures"]) for n, m in (d.get("measures") or {}).items()}
         self.events = {t: EventType(e or {}) for t, e in d.get("events", {}).items()}
-        self.derived, todo = {}, dict(d.get("derived") or {})
-        while todo:                                                 # in an order in which each reads only earlier ones
-            for name, text in list(todo.items()):
+        self.derived, waiting = {}, dict(d.get("derived") or {})
+        while waiting:                                              # in an order in which each reads only earlier ones
+            for name, text in list(waiting.items()):
                 e = config.expression(text["value"] if isinstance(text, dict) else text)
-                if not e.names & todo.keys():
+                if not e.names & waiting.keys():
                     self.derived[name] = (e, text.get("unit") if isinstance(text, dict) else None)
-                    del todo[name]
+                    del waiting[name]
 
 
 class Rule:

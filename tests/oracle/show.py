@@ -28,10 +28,10 @@ class Shown:
         self.subject, self.rule, self.known, self.watch = subject, alert.rule, subject.known, subject.watch
         self.env, self.values, self.thresholds, self.missing, self.evidence = subject.env or {}, {}, {}, set(), {}
         self.names, self.fields, self.of_each = set(), set(), set()
-        todo = list(self.rule.reads)
-        while todo:                                                 # through derived values too
-            e = todo.pop()
-            todo += [self.watch.derived[n][0] for n in e.names - self.names if n in self.watch.derived]
+        unread = list(self.rule.reads)
+        while unread:                                               # through derived values too
+            e = unread.pop()
+            unread += [self.watch.derived[n][0] for n in e.names - self.names if n in self.watch.derived]
             self.names |= e.names
             self.fields |= {f for _, f in e.fields} - {"since"}
             self.of_each |= {f for _, f in e.fields if self.rule.variable in e.names} - {"since"}
