@@ -9,17 +9,14 @@ The clock runs from the first commit to the last, with the broker, Redis and the
 
 import argparse
 import os
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
-from servers import Daemon, Kafka, Redis, Unavailable  # noqa: E402
+from servers import Daemon, Kafka, Redis, in_folder  # noqa: E402
 
 BUILD, CONFIG = os.path.join(ROOT, "build"), os.path.join(ROOT, "config")
 CTL = os.path.join(BUILD, "shouwangctl")
@@ -200,19 +197,7 @@ def main():
     parser.add_argument("--workers", type=int, default=0, help="default: as in the configuration")
     parser.add_argument("--clock", default="wall", help="as in the settings: wall or events")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = tempfile.mkdtemp(prefix="shouwang-bench-")
-    try:
-        bench(options, folder)
-        return 0
-    except KeyboardInterrupt:
-        return 130
-    except (RuntimeError, TimeoutError, Unavailable, subprocess.CalledProcessError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        shutil.rmtree(folder, ignore_errors=True)
+    return in_folder("shouwang-bench-", lambda folder: bench(options, folder))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,13 @@ import argparse
 import datetime
 import os
 import random
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 import bench
-from servers import Daemon, Kafka, Redis, Unavailable, die_with_parent
+from servers import Daemon, Kafka, Redis, die_with_parent, in_folder
 
 TOPIC = "household.events"
 GROWTH = 0.02  # of the bound
@@ -151,18 +148,7 @@ def main():
     parser.add_argument("--rate", type=int, default=2000, help="events a second after loading (default 2000)")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = tempfile.mkdtemp(prefix="shouwang-memory-")
-    try:
-        return judge(options, folder)
-    except KeyboardInterrupt:
-        return 130
-    except (RuntimeError, TimeoutError, Unavailable, BrokenPipeError, subprocess.CalledProcessError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        shutil.rmtree(folder, ignore_errors=True)
+    return in_folder("shouwang-memory-", lambda folder: judge(options, folder))
 
 
 if __name__ == "__main__":

@@ -51,10 +51,4 @@ def away(world):
 
 
 def away_at_start(world):
-    for daemon in (world.one, world.two):
-        world.stop(daemon)
-    world.kafka.kill()
-    for daemon in (world.one, world.two):
-        world.start(daemon)
-    world.wait_unhealthy()
-    world.kafka.start()
+    world.start_without(world.kafka)

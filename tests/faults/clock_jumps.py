@@ -1,6 +1,5 @@
 """Fault 9: clocks that jump by a day."""
 
-import contextlib
 import copy
 import datetime
 import glob

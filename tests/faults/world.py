@@ -234,6 +234,16 @@ class World:
         daemon.signal(signal.SIGKILL)
         self.wait_killed(daemon)
 
+    def start_without(self, server):
+        """Both daemons start while the server is away, and are unhealthy until it is back."""
+        for daemon in (self.one, self.two):
+            self.stop(daemon)
+        server.kill()
+        for daemon in (self.one, self.two):
+            self.start(daemon)
+        self.wait_unhealthy()
+        server.start()
+
     def stop(self, daemon):
         """A clean end."""
         daemon.signal(signal.SIGTERM)

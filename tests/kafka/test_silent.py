@@ -3,12 +3,9 @@
 /-/healthy to 503 with a sentence, ends the feeding of systemd's watchdog, and is over when its cause is.
 usage: test_silent.py BUILD [CASE…]"""
 
-import contextlib
-import functools
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,35 +15,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stage as staging  # noqa: E402  (finds tests/lib for the rest)
 import cases  # noqa: E402
 from cases import equal, expect, has  # noqa: E402
-from servers import Kafka, Redis, Unavailable, die_with_parent, fetch_kafka, wait_until  # noqa: E402
+from servers import Redis, die_with_parent, missing, wait_until  # noqa: E402
+import test_kafka  # noqa: E402
+from test_kafka import PROGRAMS, Servers  # noqa: E402
 
-PROGRAMS = staging.Programs(sys.argv.pop(1))
 STALL = 4  # s
 PATIENCE = 120  # s
 
 
-class Servers:
-    """Started once; each case leaves them as it found them."""
-    stack = contextlib.ExitStack()
-
-    @classmethod
-    @functools.lru_cache(None)
-    def get(cls):
-        folder = cls.stack.enter_context(staging.temporary_folder())
-        kafka = cls.stack.enter_context(Kafka(os.path.join(folder, "k"), heap="512m").start())
-        redis = cls.stack.enter_context(Redis(folder).start())
-        return folder, kafka, redis
-
-
-@contextlib.contextmanager
 def stage(**settings):
-    folder, kafka, redis = Servers.get()
-    s = staging.Stage(PROGRAMS, kafka.bootstrap, redis.url, folder,
-                      {"STALL": f"{STALL} seconds", "WORKERS": 1, **settings})
-    try:
-        yield s.topics()
-    finally:
-        s.stop()
+    return test_kafka.stage(**{"STALL": f"{STALL} seconds", "WORKERS": 1, **settings})
 
 
 def event(number, subject="h-1"):
@@ -200,16 +178,6 @@ def a_stopped_partition_is_told_and_no_restart_is_asked_for():
                           watchdog_fed=True)
 
 
-def skip_all():
-    if not shutil.which("redis-server"):
-        return "redis-server is not installed"
-    try:
-        fetch_kafka()
-    except Unavailable as why:
-        return str(why)
-    return None
-
-
 if __name__ == "__main__":
     with Servers.stack:
-        cases.main(globals(), skip_all())
+        cases.main(globals(), missing())

@@ -7,14 +7,11 @@ made from a seed, and `clock: events` takes the time from the events.
 """
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-from servers import Daemon, Kafka, MockBroker, Redis, Unavailable, free_port
+from servers import Daemon, Kafka, MockBroker, Redis, free_port, in_folder
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build")
@@ -113,23 +110,13 @@ def demo(kind, folder):
 
 
 def main(words):
-    kind = "kafka" if "--kafka" in words else "mock"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with everything cleaned up
-    folder = tempfile.mkdtemp(prefix="shouwang-demo-")
     began = time.monotonic()
-    try:
-        demo(kind, folder)
+
+    def program(folder):
+        demo("kafka" if "--kafka" in words else "mock", folder)
         print(f"({time.monotonic() - began:.0f} s)")
-        return 0
-    except KeyboardInterrupt:
-        print("\ninterrupted; nothing is left behind", file=sys.stderr)
-        return 130
-    except (RuntimeError, TimeoutError, Unavailable) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        shutil.rmtree(folder, ignore_errors=True)
+
+    return in_folder("shouwang-demo-", program)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -345,6 +346,35 @@ class Daemon(Process):
     def total(self, name):
         """The sum over all labels of a metric."""
         return sum(value for key, value in self.metrics().items() if key.split("{")[0] == name)
+
+
+def in_folder(prefix, program):
+    """Runs program(folder) in a folder of its own, for a person: SIGTERM ends it as Ctrl-C does, with everything cleaned
+    up.  Returns the exit status: what the program returns (None: 0), 130 where it was interrupted, 1 where it failed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = tempfile.mkdtemp(prefix=prefix)
+    try:
+        return program(folder) or 0
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing is left behind", file=sys.stderr)
+        return 130
+    except (RuntimeError, TimeoutError, Unavailable, BrokenPipeError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def missing():
+    """What tests on a real Kafka and a Redis lack here; None: nothing."""
+    if not shutil.which("redis-server"):
+        return "redis-server is not installed"
+    try:
+        fetch_kafka()
+    except Unavailable as why:
+        return str(why)
+    return None
 
 
 def serve(server):
