@@ -10,7 +10,7 @@
 
 /* Subjects of events in a partition; the rest of a script's fields is for other subjects' timers. */
 enum {
-	EVENT_SUBJECTS = 2500,
+	EVENT_SUBJECTS = 15000,
 	SWEEP_ROOM = 500, /* kept from the timers for a page of the sweep, which may be larger than was asked for */
 	LOOK_MS = 1000
 };
@@ -146,11 +146,11 @@ static size_t load_bytes(const struct worker *w)
 /* How many subjects the next round may load: as many as give half of what is allowed at most, by the sizes of these. */
 static void learn_sizes(struct worker *w, size_t subjects, size_t bytes)
 {
-	size_t half = load_bytes(w) / 2;
+	size_t half = load_bytes(w) / 2, fit = bytes ? subjects * half / bytes : SIZE_MAX;
 	if (bytes > half)
-		w->load_most = subjects * half / bytes;
-	else if (bytes < half / 2 && subjects > w->load_most / 2)
-		w->load_most *= 2;
+		w->load_most = fit;
+	else if (subjects > w->load_most / 2 && fit > w->load_most)
+		w->load_most = least(fit, w->load_most * 2);
 	if (w->load_most < 1)
 		w->load_most = 1;
 }

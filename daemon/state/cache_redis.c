@@ -5,6 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Lua's unpack takes no more than some 8,000 values: many(command, key, values, first, last) calls in pieces, and gives
+ * what each answered to `each`. */
+#define MANY                                                                                         \
+	"local function many(command, key, values, first, last, each)\n"                             \
+	"  for i = first, last, 4000 do\n"                                                           \
+	"    local answer = redis.call(command, key, unpack(values, i, math.min(i + 3999, last)))\n" \
+	"    if each then each(answer) end\n"                                                        \
+	"  end\n"                                                                                    \
+	"end\n"
+
 /* KEYS meta, states, timers.  1: created; 0: it was there. */
 static const char script_create[] =
 	"if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end\n"
@@ -14,30 +24,31 @@ static const char script_create[] =
 
 /* KEYS timers, states; ARGV until, max.  Flat: key, due time, state, … */
 static const char script_due[] =
-	"local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])\n"
-	"if #due == 0 then return due end\n"
-	"local keys, out = {}, {}\n"
-	"for i = 1, #due, 2 do keys[#keys + 1] = due[i] end\n"
-	"local states = redis.call('HMGET', KEYS[2], unpack(keys))\n"
-	"for i = 1, #keys do\n"
-	"  out[#out + 1] = keys[i]; out[#out + 1] = due[2 * i]; out[#out + 1] = states[i] or ''\n"
-	"end\n"
-	"return out\n";
+	MANY "local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])\n"
+	     "local keys, out, n = {}, {}, 0\n"
+	     "for i = 1, #due, 2 do keys[#keys + 1] = due[i] end\n"
+	     "many('HMGET', KEYS[2], keys, 1, #keys, function(states)\n"
+	     "  for i = 1, #states do\n"
+	     "    n = n + 1\n"
+	     "    out[#out + 1] = keys[n]; out[#out + 1] = due[2 * n]; out[#out + 1] = states[i] or ''\n"
+	     "  end\n"
+	     "end)\n"
+	     "return out\n";
 
 /* KEYS meta, states, timers; ARGV known watermark, new one, record, its offset, n states, (key, state)…, n timers,
  * (due, key)…, keys without a timer….  1: written; 0: the watermark is another, nothing is written. */
-static const char script_store[] = "if redis.call('HGET', KEYS[1], 'watermark') ~= ARGV[1] then return 0 end\n"
-				   "local last = 5 + 2 * ARGV[5]\n"
-				   "if last > 5 then redis.call('HSET', KEYS[2], unpack(ARGV, 6, last)) end\n"
-				   "local first = last + 2\n"
-				   "last = last + 1 + 2 * ARGV[last + 1]\n"
-				   "if last >= first then redis.call('ZADD', KEYS[3], unpack(ARGV, first, last)) end\n"
-				   "if #ARGV > last then redis.call('ZREM', KEYS[3], unpack(ARGV, last + 1)) end\n"
-				   "if ARGV[3] ~= '' then\n"
-				   "  redis.call('HSET', KEYS[1], 'record', ARGV[3], 'record_at', ARGV[4])\n"
-				   "end\n"
-				   "redis.call('HSET', KEYS[1], 'watermark', ARGV[2])\n"
-				   "return 1\n";
+static const char script_store[] = MANY "if redis.call('HGET', KEYS[1], 'watermark') ~= ARGV[1] then return 0 end\n"
+					"local last = 5 + 2 * ARGV[5]\n"
+					"many('HSET', KEYS[2], ARGV, 6, last)\n"
+					"local first = last + 2\n"
+					"last = last + 1 + 2 * ARGV[last + 1]\n"
+					"many('ZADD', KEYS[3], ARGV, first, last)\n"
+					"many('ZREM', KEYS[3], ARGV, last + 1, #ARGV)\n"
+					"if ARGV[3] ~= '' then\n"
+					"  redis.call('HSET', KEYS[1], 'record', ARGV[3], 'record_at', ARGV[4])\n"
+					"end\n"
+					"redis.call('HSET', KEYS[1], 'watermark', ARGV[2])\n"
+					"return 1\n";
 
 enum script { SCRIPT_CREATE, SCRIPT_DUE, SCRIPT_STORE, N_SCRIPTS };
 static const char *const scripts[N_SCRIPTS] = {script_create, script_due, script_store};

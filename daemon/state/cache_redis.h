@@ -20,8 +20,8 @@ enum cache_answer {
 	CACHE_TOO_MUCH /* more bytes would have come than are allowed: ask for less; disconnected */
 };
 
-/* Fields that one script can write: Lua's unpack takes no more than some 8,000 values. */
-enum { CACHE_MAX_FIELDS = 3500 };
+/* Subjects that one script reads or writes, for the time that Redis hears nobody else. */
+enum { CACHE_MAX_FIELDS = 20000 };
 
 struct cache *cache_new(const struct settings *s, struct err *why); /* doesn't connect; borrows s */
 void cache_free(struct cache *c);
