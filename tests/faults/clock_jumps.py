@@ -27,6 +27,8 @@ ZONE = datetime.timezone(datetime.timedelta(hours=8))
 STARTS = ("2024-09-11", "2025-01-22", "2025-04-24", "2025-09-25", "2026-02-11")  # holidays and worked weekends are near
 FAST, SLOW = 200, 100  # subjects of which one hears all the time, or once in a while, so that their cases last
 SESSION_MS = 60000  # so long that no partition moves but where it is meant to
+HEARTBEAT_S = 3  # librdkafka's default
+WORKERS = 2  # of a daemon
 WATCHDOG_S = 8
 
 
@@ -72,6 +74,12 @@ def config(folder):
 
 def told(seconds):
     return datetime.datetime.fromtimestamp(seconds, ZONE).isoformat(timespec="seconds")
+
+
+def assigned(daemon):
+    """How many partitions the group gave each worker last."""
+    found = re.findall(r"worker (\d+): the group assigned (\d+)", daemon.log())
+    return {int(worker): int(partitions) for worker, partitions in found}
 
 
 class Clock:
@@ -169,9 +177,20 @@ class Jumps:
         return [p for p in range(PARTITIONS) if states.get(f'shouwang_partition_state{{partition="{p}"}}') == 2]
 
     def wait_shared(self):
-        self.world.wait("partitions for both", lambda: all(
-            len(self.partitions(d)) == PARTITIONS // len(self.clocks) for d in self.clocks))
+        """Until each worker has its share, and no member can still be on its way to a group that is another: each asks
+        at its heartbeats."""
+        share = PARTITIONS // (WORKERS * len(self.clocks))
+        self.world.wait("partitions for all workers", lambda: all(
+            d.running() and assigned(d) == {w: share for w in range(WORKERS)} and
+            len(self.partitions(d)) == WORKERS * share for d in self.clocks))
         self.joined = self.rebalances()
+        self.since = time.monotonic()
+        self.world.wait("a group at rest", self.rested)
+
+    def rested(self):
+        if self.rebalances() != self.joined:
+            self.joined, self.since = self.rebalances(), time.monotonic()
+        return time.monotonic() - self.since > 2 * HEARTBEAT_S
 
     def rebalances(self):
         return sum(daemon.log().count("the group assigned") for daemon in self.clocks)
@@ -193,7 +212,7 @@ class Jumps:
         self.world.wait("word to the watchdog", lambda: daemon.count_told("WATCHDOG", "1") > fed)
         for other in self.clocks:
             equal(other.metrics().get("shouwang_healthy"), 1, f"{other.name} healthy; log:\n{other.log()[-2000:]}\n")
-        equal(self.rebalances(), self.joined, "rebalances")
+        equal(self.rebalances(), self.joined, f"rebalances; logs:\n{self.world.logs()}\n")
 
     def stand(self, daemon):
         """A daemon whose clock is behind a partition's time: that stands, and is shown."""
