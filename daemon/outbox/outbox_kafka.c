@@ -320,17 +320,24 @@ static bool is_fenced(rd_kafka_t *rk)
 	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+/* Was the transaction open for so long that the broker has given it up?  Then why says so first. */
+static bool too_late(const struct outbox *o, int64_t now, struct err *why)
+{
+	if (!o->open || now - o->begun < o->timeout)
+		return false;
+	err_prefix(why,
+		   "a transaction was open for %" PRId64 " ms, and the broker gives it up after %" PRId64
+		   " (transaction.timeout.ms); has this process, or the network, stood still?",
+		   now - o->begun, o->timeout);
+	return true;
+}
+
 /* The broker fences the producer of a transaction that it gives up, too. */
 static enum outbox_answer replace(struct outbox *o, struct err *why)
 {
-	int64_t now = clock_monotonic(), lasted = o->open ? now - o->begun : 0;
-	bool fenced = is_fenced(o->rk), late = lasted >= o->timeout;
-	if (fenced && late)
-		err_prefix(why,
-			   "a transaction was open for %" PRId64 " ms, and the broker gives it up after %" PRId64
-			   " (transaction.timeout.ms); has this process, or the network, stood still?",
-			   lasted, o->timeout);
-	o->fenced_last = fenced && !late;
+	int64_t now = clock_monotonic();
+	bool fenced = is_fenced(o->rk);
+	o->fenced_last = fenced && !too_late(o, now, why);
 	if (o->fenced_last) {
 		o->fenced = o->fenced && now - o->fenced_at < FENCED_ROW_MS ? o->fenced + 1 : 1;
 		o->fenced_at = now;
@@ -430,6 +437,7 @@ static enum outbox_answer abort_transaction(struct outbox *o, struct err *why)
 		bool ok = !e;
 		rd_kafka_error_destroy(e);
 		if (ok) {
+			too_late(o, clock_monotonic(), why);
 			o->open = false;
 			return OUTBOX_AGAIN;
 		}

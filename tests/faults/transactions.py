@@ -129,7 +129,7 @@ def expired(world, victim, _):
     mark = stop_in_transaction(world, victim, session=60000, transaction=1500)
     time.sleep(4)
     victim.signal(signal.SIGCONT)
-    wait_said(world, victim, mark, "the producer is replaced", "a transaction was open for", "the broker gives it up after 1500")
+    wait_said(world, victim, mark, "a transaction was open for", "the broker gives it up after 1500")
 
 
 def refused(world, victim, _):
