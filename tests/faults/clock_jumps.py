@@ -197,8 +197,16 @@ class Jumps:
 
     # --- jumps
 
+    def victim(self, kind):
+        """Clocks stay within a day of each other, so that no partition's time skips more than a day: what is due at a
+        midnight is then found to be so on that day, and deadlines are the engine's."""
+        behind, ahead = sorted(self.clocks, key=lambda daemon: self.clocks[daemon].offset)
+        if self.clocks[ahead].offset - self.clocks[behind].offset < HOUR:
+            return self.dice.choice((behind, ahead))
+        return ahead if kind == "back" else behind
+
     def happen(self, kind):
-        daemon = self.dice.choice(list(self.clocks))
+        daemon = self.victim(kind)
         fed = daemon.count_told("WATCHDOG", "1")
         self.load(self.dice.randrange(self.share // 2))
         self.clocks[daemon].jump(-1 if kind == "back" else 1)
