@@ -107,8 +107,18 @@ static uint64_t feedback_hash(const struct event *event)
 	return h;
 }
 
+/* Is an alert still unanswered that was due by then? */
+static bool waits_since(const struct casefile *c, int32_t due)
+{
+	for (uint32_t i = 0; i < c->n_alerts; i++)
+		if (waits_for_answer(&c->alerts[i]) && c->alerts[i].due <= due)
+			return true;
+	return false;
+}
+
 /* The answer has been checked.  An alert is answered where the case had told a level at least as high as it now has; an
- * answer that answers none is not the case's. */
+ * answer that answers none is not the case's.  One that was given in time, though it comes after the due day, takes
+ * back that this was missed. */
 void apply_answer(struct engine *e, const struct event *event)
 {
 	const struct answer *answer = event->answer;
@@ -122,18 +132,22 @@ void apply_answer(struct engine *e, const struct event *event)
 		c->heard[answer->kind] = answer->at;
 		return;
 	}
+	bool answers = false;
 	for (uint32_t i = 0; i < c->n_alerts; i++) {
 		struct case_alert *entry = &c->alerts[i];
 		uint32_t told = told_by(entry, answer->message_no);
 		if (!entry->in || entry->left || !covers(answer, entry) || told < entry->level + 1)
 			continue;
 		entry->answered = told;
-		entry->answered_in = c->number;
+		entry->answered_in = (struct case_name){.number = c->number};
 		entry->until = answer->until;
 		e->answering = (uint32_t)(c - e->s->cases) + 1;
 		c->answered = true;
 		c->result = answer->kind;
 		c->answered_at = answer->at;
 		c->answered_due = c->due;
+		answers = true;
 	}
+	if (answers && !waits_since(c, c->missed_due) && day_of(e->ruleset->zone, answer->at) <= c->missed_due)
+		c->missed_due = DAY_NEVER;
 }

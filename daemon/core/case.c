@@ -8,7 +8,7 @@ static bool is_told(const struct case_alert *entry)
 	return entry->n_told && !entry->renewed && entry->told[entry->n_told - 1].level == entry->level;
 }
 
-static bool waits_for_answer(const struct case_alert *entry)
+bool waits_for_answer(const struct case_alert *entry)
 {
 	return entry->in && !entry->left && !entry->answered;
 }
@@ -131,6 +131,7 @@ static void pass_deadline(struct engine *e, struct casefile *c)
 	if (c->missed || c->resting || c->due == DAY_NEVER || c->due >= e->today || c->messages == 0)
 		return;
 	c->missed = true;
+	c->missed_due = c->due < c->missed_due ? c->due : c->missed_due;
 	e->s->changed = true;
 	send_outcome(e, c, "missed", ON_TIME_NO, false);
 }
@@ -185,7 +186,7 @@ static void open_case(struct engine *e, struct casefile *c)
 	c->opened = e->now;
 	c->sent = 0;
 	c->level = 0;
-	c->due = c->told_due = DAY_NEVER;
+	c->due = c->told_due = c->missed_due = DAY_NEVER;
 	c->missed = c->resting = c->answered = c->escalated = false;
 	c->remind = c->escalate = 0;
 	c->feedback = 0;
@@ -242,7 +243,7 @@ static void forget_case(struct casefile *c)
 	}
 	c->n_alerts = kept;
 	c->open = c->missed = c->resting = c->answered = c->escalated = false;
-	c->due = c->told_due = DAY_NEVER;
+	c->due = c->told_due = c->missed_due = DAY_NEVER;
 	c->remind = c->escalate = 0;
 }
 
@@ -287,9 +288,12 @@ static bool all_orphans(struct engine *e, const struct casefile *c)
 	return c->n_alerts > 0;
 }
 
-/* "on_time (the answer's time against `due`; absent where it cleared in time or moved)" */
+/* "on_time (the answer's time against `due`; absent where it cleared in time or moved)", and false once a deadline was
+ * missed: the last record of a case must not make up for its silence. */
 static enum on_time answer_in_time(const struct engine *e, const struct casefile *c)
 {
+	if (c->missed_due != DAY_NEVER)
+		return ON_TIME_NO;
 	if (c->answered_due == DAY_NEVER)
 		return ON_TIME_ABSENT;
 	return day_of(e->ruleset->zone, c->answered_at) <= c->answered_due ? ON_TIME_YES : ON_TIME_NO;
@@ -297,7 +301,8 @@ static enum on_time answer_in_time(const struct engine *e, const struct casefile
 
 static void end_case(struct engine *e, struct casefile *c)
 {
-	enum on_time late = c->missed || (!c->resting && c->due < e->today) ? ON_TIME_NO : ON_TIME_ABSENT;
+	enum on_time late =
+		c->missed_due != DAY_NEVER || (!c->resting && c->due < e->today) ? ON_TIME_NO : ON_TIME_ABSENT;
 	e->s->changed = true;
 	if (c->messages == 0) { /* nothing was told: there was no case */
 		c->number--;
@@ -377,7 +382,7 @@ void close_cases(struct engine *e, const char *reason)
 		c->level_before = case_level(c);
 		if (c->open && c->messages > 0) {
 			send_end(e, c, CASE_CLOSED, reason);
-			send_outcome(e, c, reason, c->missed ? ON_TIME_NO : ON_TIME_ABSENT, true);
+			send_outcome(e, c, reason, c->missed_due != DAY_NEVER ? ON_TIME_NO : ON_TIME_ABSENT, true);
 		} else if (c->open) {
 			c->number--;
 		}

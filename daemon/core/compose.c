@@ -59,17 +59,27 @@ static struct str value_text(struct engine *e, struct cel_value v)
 	}
 }
 
+/* Sensitive text is masked; what can't be told without another sensitive value is `***`, and no `?`: it is known. */
+static struct str placeholder_text(struct engine *e, const struct cel_program *program)
+{
+	e->masking = true;
+	struct cel_value v = evaluate(e, program);
+	e->masking = false;
+	if (v.kind != CEL_UNKNOWN && v.kind != CEL_ERROR)
+		return value_text(e, v);
+	v = evaluate(e, program);
+	return v.kind == CEL_UNKNOWN || v.kind == CEL_ERROR ? STR("?") : STR("***");
+}
+
 struct str summary_text(struct engine *e, const struct rule *rule)
 {
 	struct str *parts = arena_alloc(&e->scratch, (rule->n_summary + 1) * sizeof *parts);
 	size_t size = 0, used = 0;
-	e->masking = true;
 	for (size_t i = 0; i < rule->n_summary; i++) {
 		const struct summary_part *p = &rule->summary[i];
-		parts[i] = p->program ? value_text(e, evaluate(e, p->program)) : str_of(p->text);
+		parts[i] = p->program ? placeholder_text(e, p->program) : str_of(p->text);
 		size += parts[i].len;
 	}
-	e->masking = false;
 	char *out = arena_alloc(e->fx->arena, size + 1);
 	for (size_t i = 0; i < rule->n_summary; i++) {
 		memcpy(out + used, parts[i].s, parts[i].len);
@@ -304,11 +314,16 @@ static void compose_alert(struct engine *e, struct message_alert *out, const str
 	judge_member(e, rule, NULL);
 }
 
-static struct str case_id(struct engine *e, const struct casefile *c, uint32_t number)
+struct str case_id(const struct subject *s, const struct casefile *c, struct case_name name, struct arena *a)
 {
-	const struct subject *s = e->s;
-	return str_of(arena_printf(e->fx->arena, "%s/%.*s/%.*s/%u", s->watch->name, (int)s->key.len, s->key.s,
-				   (int)c->unit.len, c->unit.s, number));
+	struct str unit = name.unit.len ? name.unit : c->unit;
+	return str_of(arena_printf(a, "%s/%.*s/%.*s/%u", s->watch->name, (int)s->key.len, s->key.s, (int)unit.len,
+				   unit.s, name.number));
+}
+
+static struct str own_id(struct engine *e, const struct casefile *c)
+{
+	return case_id(e->s, c, (struct case_name){.number = c->number}, e->fx->arena);
 }
 
 /* A topic's {region} is the unit's code: what follows the slash of township/360704102. */
@@ -351,10 +366,10 @@ static void compose_case(struct engine *e, struct message *m, const struct casef
 	m->topic = topic_of(e, to ? to : c->is, m->unit);
 	m->case_number = c->number;
 	m->number = c->messages;
-	m->case_id = case_id(e, c, c->number);
-	m->previous = c->previous ? case_id(e, c, c->previous) : (struct str){"", 0};
+	m->case_id = own_id(e, c);
+	m->previous = c->previous.number ? case_id(s, c, c->previous, a) : (struct str){"", 0};
 	m->level = e->ruleset->levels[shown_level(e, c, m->type)];
-	m->due = c->resting ? DAY_NEVER : c->due;
+	m->due = c->due;
 	m->opened = c->opened;
 	m->now = e->now;
 }
@@ -392,7 +407,7 @@ void send_outcome(struct engine *e, const struct casefile *c, const char *result
 			      .subject = arena_str(a, e->s->key),
 			      .unit = arena_str(a, c->unit),
 			      .region = arena_str(a, c->region),
-			      .case_id = case_id(e, c, c->number),
+			      .case_id = own_id(e, c),
 			      .case_number = c->number,
 			      .opened = c->opened,
 			      .ended = ended ? e->now : 0,

@@ -35,9 +35,13 @@ void engine_set_now(struct engine *e, int64_t now);
 void engine_prune(struct engine *e, struct subject *s, int64_t now);
 /* For rule tests, `eval` and `explain`: the value of a name (fact, measure, derived) or of a program at now. */
 struct cel_value engine_value(struct engine *e, struct subject *s, struct str name, int64_t now);
+/* Can the value of the watch's name show something sensitive?  Then people see it masked only. */
+bool engine_sensitive(const struct engine *e, const struct watch *w, uint32_t variable);
 /* A rule's summary as its message would have it. */
 struct str engine_summary(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
 			  struct arena *out);
+/* watch/subject/unit/number of a case; name: of c, or one that c names. */
+struct str case_id(const struct subject *s, const struct casefile *c, struct case_name name, struct arena *a);
 /* The verdict of each level of a rule with its sub-expressions, as lines of text. */
 struct str engine_explain(struct engine *e, struct subject *s, const struct rule *rule, struct str member, int64_t now,
 			  struct arena *out);

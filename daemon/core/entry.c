@@ -93,6 +93,15 @@ static void follow_in_case(struct engine *e, const struct casefile *c, struct ca
 		entry->due = deadline(e, a->is, a->level);
 }
 
+/* Of several that speak again at once, the last case at this unit is named, else that of the greatest number. */
+static bool newer(const struct case_name *a, const struct case_name *b)
+{
+	bool here = a->unit.len == 0;
+	if (b->number == 0 || here != (b->unit.len == 0))
+		return b->number == 0 || here;
+	return a->number != b->number ? a->number > b->number : str_compare(a->unit, b->unit) > 0;
+}
+
 static void follow_remembered(struct engine *e, struct casefile *c, struct case_alert *entry, const struct alert *a)
 {
 	if (!speaks_again(e, entry, a)) {
@@ -101,7 +110,7 @@ static void follow_remembered(struct engine *e, struct casefile *c, struct case_
 		entry->level = a->level;
 		return;
 	}
-	if (entry->answered_in > c->follow_up)
+	if (newer(&entry->answered_in, &c->follow_up))
 		c->follow_up = entry->answered_in;
 	count_anew(e, entry, a);
 	entry->in = true;
@@ -118,7 +127,7 @@ static void leave(struct engine *e, struct case_alert *entry)
 void follow_alerts(struct engine *e, struct casefile *c)
 {
 	uint32_t kept = 0;
-	c->follow_up = 0;
+	c->follow_up = (struct case_name){0};
 	for (uint32_t i = 0; i < c->n_alerts; i++) {
 		struct case_alert entry = c->alerts[i];
 		const struct alert *a = find_alert(e->s, entry.rule, entry.member);
@@ -149,8 +158,11 @@ static struct casefile *casefile_of(struct engine *e, struct str unit, const str
 		if (str_equal(s->cases[i].unit, unit))
 			return &s->cases[i];
 	ARENA_PUSH_ROOM(s->arena, s->cases, s->n_cases, s->cap_cases);
-	s->cases[s->n_cases] =
-		(struct casefile){.unit = arena_str(s->arena, unit), .is = is, .due = DAY_NEVER, .told_due = DAY_NEVER};
+	s->cases[s->n_cases] = (struct casefile){.unit = arena_str(s->arena, unit),
+						 .is = is,
+						 .due = DAY_NEVER,
+						 .told_due = DAY_NEVER,
+						 .missed_due = DAY_NEVER};
 	return &s->cases[s->n_cases++];
 }
 
@@ -162,26 +174,52 @@ static struct case_alert *find_entry(const struct casefile *c, const struct aler
 	return NULL;
 }
 
+/* Does the rule's unit, given as its place in the list, mean this one for some region? */
+static bool may_mean(const struct ruleset *r, const struct rule *rule, size_t place, const struct unit *is)
+{
+	const struct unit *u = &r->units[rule->units[place]];
+	return is == u || (u->otherwise >= 0 && is == &r->units[u->otherwise]);
+}
+
+/* Each of a rule's units answers for itself: was the case of the one in this place, or, before a reload, of none that
+ * the rule has now? */
+static bool was_of(const struct ruleset *r, const struct rule *rule, size_t place, const struct casefile *from)
+{
+	bool known = false;
+	for (size_t i = 0; i < rule->n_units; i++)
+		known |= may_mean(r, rule, i, from->is);
+	return !known || may_mean(r, rule, place, from->is);
+}
+
 /* What was answered before the subject moved stays answered at the new unit: "an alert about a household already
- * handled" must not come (design.md, 1). */
-static const struct case_alert *answered_before_move(struct engine *e, const struct casefile *to, const struct alert *a)
+ * handled" must not come (design.md, 1).  Where it speaks again there, it names that case. */
+static const struct case_alert *answered_before_move(struct engine *e, const struct casefile *to, const struct alert *a,
+						     size_t place, struct case_name *in)
 {
 	for (uint32_t i = 0; i < e->s->n_cases; i++) {
 		const struct casefile *from = &e->s->cases[i];
 		const struct case_alert *entry = from == to ? NULL : find_entry(from, a);
-		if (entry && entry->answered && is_moved(e, from, entry) && !speaks_again(e, entry, a))
-			return entry;
+		if (!entry || !entry->answered || is_addressed(e, a->is, from) ||
+		    !was_of(e->ruleset, a->is, place, from))
+			continue;
+		*in = entry->answered_in;
+		if (in->unit.len == 0)
+			in->unit = from->unit;
+		if (str_equal(in->unit, to->unit))
+			in->unit.len = 0;
+		return entry;
 	}
 	return NULL;
 }
 
-static void join(struct engine *e, struct casefile *c, const struct alert *a)
+static void join(struct engine *e, struct casefile *c, const struct alert *a, size_t place)
 {
 	struct case_alert entry = {.rule = a->rule, .member = a->member, .in = true, .until = TIME_NEVER};
-	const struct case_alert *before = answered_before_move(e, c, a);
+	const struct case_alert *before = answered_before_move(e, c, a, place, &entry.answered_in);
 	count_anew(e, &entry, a);
 	if (before) {
 		entry.in = false;
+		entry.joined = before->joined;
 		entry.answered = before->answered;
 		entry.until = before->until;
 	}
@@ -198,7 +236,7 @@ void join_alerts(struct engine *e)
 			struct str name = unit_for(e, a->is->units[u], &is);
 			struct casefile *c = casefile_of(e, name, is);
 			if (!find_entry(c, a))
-				join(e, c, a);
+				join(e, c, a, u);
 		}
 	}
 }

@@ -39,11 +39,17 @@ struct cel_value engine_value(struct engine *e, struct subject *s, struct str na
 	return (struct cel_value){.kind = CEL_ERROR, .problem = p};
 }
 
+bool engine_sensitive(const struct engine *e, const struct watch *w, uint32_t variable)
+{
+	return e->index[w->index].sensitive[variable];
+}
+
 /* --- explanations */
 
 struct explaining {
 	struct engine *e;
 	const char *text;
+	bool guarded; /* the expression names something sensitive */
 	struct str *out;
 	struct arena *arena;
 };
@@ -54,6 +60,48 @@ static void append(struct explaining *x, struct str more)
 	memcpy(p, x->out->s, x->out->len);
 	memcpy(p + x->out->len, more.s, more.len);
 	*x->out = (struct str){p, x->out->len + more.len};
+}
+
+static bool is_sensitive(const struct engine *e, struct str word)
+{
+	const struct watch *w = e->s->watch;
+	for (size_t i = 0; i < w->n_names; i++)
+		if (w->names[i].kind != NAME_MEMBERS && e->index[w->index].sensitive[i] &&
+		    str_equal(str_of(w->names[i].text), word))
+			return true;
+	for (size_t i = 0; i < w->n_lists; i++)
+		for (size_t k = 0; k < w->lists[i].n_fields; k++)
+			if (w->lists[i].fields[k].sensitive && str_equal(str_of(w->lists[i].fields[k].name), word))
+				return true;
+	return false;
+}
+
+static bool is_word(char c)
+{
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool names_sensitive(const struct engine *e, struct str text)
+{
+	for (uint32_t i = 0, from; i < text.len; i++) {
+		for (from = i; i < text.len && is_word(text.s[i]); i++)
+			;
+		if (i > from && is_sensitive(e, (struct str){text.s + from, i - from}))
+			return true;
+	}
+	return false;
+}
+
+/* May the value of a part be shown?  Where a sensitive value is read, only verdicts and other names are. */
+static bool may_show(const struct explaining *x, struct str part, struct cel_value v)
+{
+	const struct watch *w = x->e->s->watch;
+	if (!x->guarded || v.kind == CEL_BOOL || v.kind == CEL_UNKNOWN || v.kind == CEL_ERROR)
+		return true;
+	for (size_t i = 0; i < w->n_names; i++)
+		if (str_equal(str_of(w->names[i].text), part))
+			return !is_sensitive(x->e, part);
+	return false;
 }
 
 static struct str shown(struct explaining *x, struct cel_value v)
@@ -86,7 +134,10 @@ static struct str shown(struct explaining *x, struct cel_value v)
 static void seen(void *ctx, uint32_t pos, uint32_t len, struct cel_value v)
 {
 	struct explaining *x = ctx;
-	struct str text = shown(x, v);
+	struct str part = {x->text + pos, len};
+	struct str text = may_show(x, part, v)   ? shown(x, v)
+			  : v.kind == CEL_STRING ? mask_text(x->arena, (struct str){v.s, v.len})
+						 : STR("***");
 	append(x, str_of(arena_printf(x->arena, "    %.*s = %.*s\n", (int)len, x->text + pos, (int)text.len, text.s)));
 }
 
@@ -97,6 +148,7 @@ static void explain_program(struct explaining *x, const char *label, const struc
 		.heap = &e->heap, .load = load_name, .ctx = e, .budget = e->ruleset->cost_limit};
 	struct str before = *x->out;
 	x->text = cel_program_text(program);
+	x->guarded = names_sensitive(e, str_of(x->text));
 	*x->out = (struct str){"", 0};
 	struct cel_value v = cel_trace(program, &activation, seen, x);
 	struct str parts = *x->out, verdict = shown(x, v);
@@ -133,14 +185,12 @@ struct str engine_explain(struct engine *e, struct subject *s, const struct rule
 	struct str text = {"", 0};
 	struct explaining x = {.e = e, .out = &text, .arena = out};
 	look(e, s, now);
-	e->masking = true;
 	judge_named(e, rule, member);
 	for (size_t i = 0; i < rule->n_levels; i++)
 		explain_program(&x, e->ruleset->levels[rule->levels[i].level], rule->levels[i].program);
 	if (rule->clear)
 		explain_program(&x, "clear", rule->clear);
 	judge_member(e, rule, NULL);
-	e->masking = false;
 	return text;
 }
 

@@ -115,6 +115,7 @@ int64_t alert_due(const struct engine *e, const struct alert *a);
 struct str unit_for(struct engine *e, uint32_t unit, const struct unit **is); /* its name for the subject's region */
 bool check_answer(struct engine *e, const struct answer *answer, struct err *why);
 void apply_answer(struct engine *e, const struct event *event);
+bool waits_for_answer(const struct case_alert *entry);
 void follow_alerts(struct engine *e, struct casefile *c); /* the entries follow their alerts */
 void join_alerts(struct engine *e);                       /* active alerts join the cases of their rules' units */
 bool is_moved(struct engine *e, const struct casefile *c, const struct case_alert *entry);

@@ -53,6 +53,11 @@ struct alert {
 	uint32_t on; /* bit set of rule levels that hold */
 };
 
+/* A case of the same subject. */
+struct case_name {
+	struct str unit; /* with the code; empty: that of the case which has this name in it */
+	uint32_t number; /* 0: none */
+};
 /* What a message told of an alert. */
 struct told {
 	uint32_t message, level;
@@ -69,20 +74,20 @@ struct case_alert {
 	int32_t due;                /* day; DAY_NEVER: none */
 	struct told told[MAX_TOLD]; /* oldest first */
 	uint32_t n_told;
-	uint32_t told_from;   /* an answer covers what later messages told: earlier ones told of the alert before it */
-	uint32_t answered;    /* answered level + 1; 0: unanswered */
-	uint32_t answered_in; /* number of that case; 0: at another unit, before a move */
-	int64_t until;        /* of the answer; TIME_NEVER: none */
+	uint32_t told_from; /* an answer covers what later messages told: earlier ones told of the alert before it */
+	uint32_t answered;  /* answered level + 1; 0: unanswered */
+	struct case_name answered_in; /* that case */
+	int64_t until;                /* of the answer; TIME_NEVER: none */
 };
 enum answer_kind { ANSWER_ACKNOWLEDGED, ANSWER_CONFIRMED, ANSWER_MEASURE_TAKEN, ANSWER_HANDLED, ANSWER_NOT_CONFIRMED };
 /* One unit's cases of this subject: at most one is open; the number counts them. */
 struct casefile {
-	struct str unit;       /* with the code: township/360704102 */
-	const struct unit *is; /* NULL: no such unit any more */
-	uint32_t number;       /* of the newest case */
-	uint32_t previous;     /* number of the case that the open one follows up; 0: none */
-	uint32_t follow_up;    /* within a step: what `previous` will be if a case opens */
-	uint32_t level_before; /* within a step: the case's level before it */
+	struct str unit;            /* with the code: township/360704102 */
+	const struct unit *is;      /* NULL: no such unit any more */
+	uint32_t number;            /* of the newest case */
+	struct case_name previous;  /* that the open one follows up */
+	struct case_name follow_up; /* within a step: what `previous` will be if a case opens */
+	uint32_t level_before;      /* within a step: the case's level before it */
 	bool open;
 	/* all below: of the open case */
 	struct str region;    /* the subject's */
@@ -92,6 +97,7 @@ struct casefile {
 	int64_t opened, sent; /* ms; of the opening, of the last message */
 	int32_t due;          /* day; DAY_NEVER: none */
 	bool missed;          /* due has passed unanswered, and an outcome was sent */
+	int32_t missed_due;   /* the earliest of those; DAY_NEVER: none */
 	bool resting;         /* every unanswered alert is clearing: due, reminder and escalation rest */
 	int64_t remind;       /* ms: the reminder; 0: none to come */
 	int64_t escalate;     /* ms: the escalation; 0: none to come */

@@ -357,6 +357,13 @@ static void put_alerts(struct buffer *b, const struct subject *s, const struct r
 	}
 }
 
+static void put_case_name(struct buffer *b, const struct case_name *name)
+{
+	put(b, name->number);
+	if (name->number)
+		put_text(b, name->unit);
+}
+
 static void put_case_alert(struct buffer *b, const struct ruleset *r, const struct case_alert *a)
 {
 	put_text(b, a->rule);
@@ -374,7 +381,7 @@ static void put_case_alert(struct buffer *b, const struct ruleset *r, const stru
 	}
 	if (a->answered) {
 		put_level(b, r, a->answered - 1);
-		put(b, a->answered_in);
+		put_case_name(b, &a->answered_in);
 	}
 	if (a->until != TIME_NEVER)
 		put_signed(b, a->until);
@@ -382,7 +389,7 @@ static void put_case_alert(struct buffer *b, const struct ruleset *r, const stru
 
 static void put_open_case(struct buffer *b, const struct ruleset *r, const struct casefile *c)
 {
-	put(b, c->previous);
+	put_case_name(b, &c->previous);
 	put_text(b, c->region);
 	put(b, c->messages);
 	put_level(b, r, c->level);
@@ -390,6 +397,7 @@ static void put_open_case(struct buffer *b, const struct ruleset *r, const struc
 	put_signed(b, c->opened);
 	put_signed(b, c->sent);
 	put_signed(b, c->due);
+	put_signed(b, c->missed_due);
 	put_signed(b, c->remind);
 	put_signed(b, c->escalate);
 	if (c->answered) {

@@ -1,7 +1,7 @@
 /* The marks of a subject's stored form, shared by its writer (codec.c) and its reader (codec_read.c). */
 #ifndef CODEC_FORMAT_H
 #define CODEC_FORMAT_H
-enum { VERSION = 2, HEADER = 17 };
+enum { VERSION = 3, HEADER = 17 };
 /* Fields of facts and members: how many there are and their ids (4 bytes each), then for each row a bit for each field
  * that is set and the values of those. */
 enum { MOST_FIELDS = MAX_INPUTS };

@@ -423,6 +423,14 @@ static uint32_t get_level_or_lowest(struct reader *x)
 	return level < 0 ? 0 : (uint32_t)level;
 }
 
+static struct case_name get_case_name(struct reader *x)
+{
+	struct case_name name = {.number = (uint32_t)get(x)};
+	if (name.number)
+		name.unit = get_text(x);
+	return name;
+}
+
 static void read_case_alert(struct reader *x, struct case_alert *a)
 {
 	a->rule = get_text(x);
@@ -444,14 +452,14 @@ static void read_case_alert(struct reader *x, struct case_alert *a)
 	}
 	if (flags & ENTRY_ANSWERED) {
 		a->answered = get_level_or_lowest(x) + 1;
-		a->answered_in = (uint32_t)get(x);
+		a->answered_in = get_case_name(x);
 	}
 	a->until = flags & ENTRY_UNTIL ? get_signed(x) : TIME_NEVER;
 }
 
 static void read_open_case(struct reader *x, struct casefile *c)
 {
-	c->previous = (uint32_t)get(x);
+	c->previous = get_case_name(x);
 	c->region = get_text(x);
 	c->messages = (uint32_t)get(x);
 	c->level = get_level_or_lowest(x);
@@ -459,6 +467,7 @@ static void read_open_case(struct reader *x, struct casefile *c)
 	c->opened = get_signed(x);
 	c->sent = get_signed(x);
 	c->due = get_day(x);
+	c->missed_due = get_day(x);
 	c->remind = get_signed(x);
 	c->escalate = get_signed(x);
 	if (c->answered) {
@@ -479,7 +488,7 @@ static void read_case(struct reader *x, struct casefile *c)
 	c->unit = get_text(x);
 	c->is = find_unit(x->r, c->unit);
 	c->number = (uint32_t)get(x);
-	c->due = c->told_due = DAY_NEVER;
+	c->due = c->told_due = c->missed_due = DAY_NEVER;
 	unsigned flags = get_byte(x);
 	c->open = flags & CASE_OPEN;
 	c->missed = flags & CASE_MISSED;

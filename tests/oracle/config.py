@@ -142,3 +142,7 @@ class Config:
         if region is UNKNOWN or len(region) < u.digits:
             return u.otherwise or unit                              # without `otherwise` one for all that have no code
         return f"{unit}/{region[:u.digits]}"
+
+    def may_mean(self, unit, named):
+        """Is this what the rule's unit means for some region?"""
+        return named.partition("/")[0] in (unit, self.units[unit].otherwise)

@@ -104,13 +104,13 @@ class Case:
         self.news = set()                                           # alerts to be told although their level was
         self.due, self.due_set, self.resting, self.level = None, 0, False, None
         self.answer = self.missed = self.escalated = None
-        self.late = False
+        self.late = None                                            # the earliest due that was missed
 
 
 class Subject:
     def __init__(self, oracle, watch, name):
         self.oracle, self.config, self.clock, self.watch, self.name = oracle, oracle.config, oracle.clock, watch, name
-        self.events, self.known, self.told_region = [], None, UNKNOWN
+        self.events, self.known = [], None
         self.alerts, self.cases, self.numbers = {}, {}, {}          # cases: the open ones by unit
         self.answers = {}                                           # unit -> alert key -> (number, level, until, case id)
         self.messages, self.outcomes = [], []
@@ -149,7 +149,7 @@ class Subject:
             return
         ends = self.clock.midnight(due + 1)
         if case.missed != due and (now == ends != case.due_set or (now > ends and case.missed is None)):   # the latter where told late
-            case.missed, case.late = due, True
+            case.missed, case.late = due, earliest([case.late, due])
             self.outcome(case, "missed", False, now, ended=False)
 
     def look(self, now):
@@ -206,8 +206,7 @@ class Subject:
         fresh = [a for a in here if a.key not in answers and not (case and a.key in case.entries)]
         if fresh and not case:
             number = self.numbers[unit] = self.numbers.get(unit, 0) + 1
-            named = [p for p in previous if p]
-            case = self.cases[unit] = Case(unit, number, max(named, key=lambda p: int(p.rpartition("/")[2])) if named else None, now)
+            case = self.cases[unit] = Case(unit, number, self.newest(previous, unit), now)
         if not case:
             return
         for alert in fresh:
@@ -223,19 +222,24 @@ class Subject:
         else:
             self.tell(case, now)
 
+    def newest(self, ids, unit):
+        """Of the cases that are followed up, the last one at this unit, else that of the greatest number."""
+        def place(id_):
+            start, _, number = id_.rpartition("/")
+            return start == f"{self.watch.name}/{self.name}/{unit}", int(number), start
+        return max(ids, key=place, default=None)
+
     def carry_answers(self):
         """What was answered stays answered at the new unit after a move: the one that the same unit of the rule now means."""
-        old, self.told_region = self.told_region, self.region
-        for alert in self.alerts.values() if old != self.region else ():
+        for alert in self.alerts.values():
             for name in alert.rule.units if alert.active() else ():
-                before, now = self.config.resolve(name, old), self.config.resolve(name, self.region)
-                if now in self.cases and alert.key in self.cases[now].entries:
-                    continue
-                if before != now and before not in self.units(alert) and alert.key in self.answers.get(before, {}):
-                    number, level, until, _ = self.answers[before].pop(alert.key)
-                    own = self.answers.setdefault(now, {}).get(alert.key)
-                    if not own or own[0] != number:                 # the new unit's own answer to this alert stands
-                        self.answers[now][alert.key] = (number, level, until, None)
+                unit = self.config.resolve(name, self.region)
+                case, answers = self.cases.get(unit), self.answers.setdefault(unit, {})
+                if alert.key not in answers and not (case and alert.key in {**case.left, **case.entries}):
+                    for other, given in self.answers.items():
+                        if alert.key in given and other not in self.units(alert) and self.config.may_mean(name, other):
+                            answers[alert.key] = given[alert.key]
+                            break
         for unit, answers in self.answers.items():                  # what goes on elsewhere is forgotten here
             for key in [k for k in answers if self.alerts[k].active() and unit not in self.units(self.alerts[k])]:
                 del answers[key]
@@ -259,7 +263,7 @@ class Subject:
             entry.level = entry.alert.level
         waiting = [e for e in case.entries.values() if e.answered is None]
         rested = case.resting
-        if waiting:                                                 # a case that ends goes on resting: it shows no due
+        if waiting:
             case.resting = all(e.alert.state == "clearing" for e in waiting)
         if rested and not case.resting:
             for entry in waiting:                                   # "it is counted anew"
@@ -268,7 +272,6 @@ class Subject:
         due = earliest([e.due for e in waiting])
         if waiting and due != case.due:
             case.due, case.due_set = due, self.now
-            case.late = case.late and due is not None and due < self.today      # what clears before a new due is in time
         if case.entries:
             case.level = max(e.absolute() for e in case.entries.values())
 
@@ -312,10 +315,10 @@ class Subject:
         if why == "moved":
             return
         on_time = None
-        if why in ("handled", "not_confirmed"):
-            on_time = None if case.answer[2] is None else self.clock.day(case.answer[1]) <= case.answer[2]
-        elif case.late:
+        if case.late is not None:                                   # silence can't be made up for
             on_time = False
+        elif why in ("handled", "not_confirmed"):
+            on_time = None if case.answer[2] is None else self.clock.day(case.answer[1]) <= case.answer[2]
         self.outcome(case, why, on_time, now, ended=True)
 
     def unit(self, case):
@@ -337,7 +340,7 @@ class Subject:
         self.messages.append({
             "type": kind, "now": now, "case": self.case_id(case), "previous": case.previous, "unit": to or case.unit,
             "region": None if self.region is UNKNOWN else self.region, "level": self.config.levels[case.level],
-            "due": None if case.resting or case.due is None else day_text(case.due), "opened": case.opened,
+            "due": None if case.due is None else day_text(case.due), "opened": case.opened,
             "message_no": case.messages, "reason": reason, "alerts": shown})
 
     def outcome(self, case, result, on_time, now, ended):
@@ -359,7 +362,7 @@ class Subject:
             raise Reject("message_no or rules: the case has not told that")
         until = data.get("until")                                   # a date passes at its 00:00, as everywhere
         until = NEVER if not until else instant(until) if "T" in until else self.clock.midnight(self.clock.date(until))
-        at = self.clock.moment(data["at"]) if "at" in data else event["time_ms"]
+        at, before = self.clock.moment(data["at"]) if "at" in data else event["time_ms"], case.answer
         for key, entry in case.entries.items():
             told = [level for n, level in entry.told if n <= upto]
             # one that has risen since wasn't told as it is: it goes on waiting, with its due
@@ -367,6 +370,9 @@ class Subject:
                 case.answer = (kind, at, case.due)
                 entry.answered = told[-1]
                 self.answers.setdefault(case.unit, {})[key] = (entry.number, told[-1], until, self.case_id(case))
+        if case.answer is not before and case.late is not None and self.clock.day(at) <= case.late and not any(
+                e.answered is None and e.due is not None and e.due <= case.late for e in case.entries.values()):
+            case.late = None                                        # it came late, but was given in time
         if all(e.answered is not None for e in case.entries.values()):          # also where `until` has passed already
             self.close(case, kind, now)
 
