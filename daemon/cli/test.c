@@ -8,7 +8,8 @@
 static const char help[] =
 	"usage: shouwangctl test [DIR] [--only TEXT] [--verbose]\n"
 	"\n"
-	"Runs the rule tests in DIR: each sends events to one household, lets time pass and compares alerts, messages "
+	"Runs the rule tests in DIR: each sends events to one subject (or those that the watch's `subject:` finds), "
+	"lets time pass and compares alerts, messages "
 	"and\n"
 	"values.  A failed expectation prints what was wanted and what came, and how the rule judged.\n"
 	"\n"
@@ -18,27 +19,47 @@ static const char help[] =
 /* --- one test */
 static const char SUBJECT[] = "test";
 
-static bool step_engine(struct test_run *run, const struct event *event, struct err *why)
+static struct subject *subject_named(struct test_run *run, struct str key)
+{
+	for (size_t i = 0; i < run->n_subjects; i++)
+		if (str_equal(run->subjects[i]->key, key))
+			return run->subjects[i];
+	struct subject *s = arena_zero(&run->state, sizeof *s);
+	subject_init(s, &run->state, run->test->watch, arena_str(&run->state, key));
+	s->due = TIME_NEVER;
+	ARENA_PUSH_ROOM(&run->state, run->subjects, run->n_subjects, run->cap_subjects);
+	return run->subjects[run->n_subjects++] = s;
+}
+
+static bool step_engine(struct test_run *run, struct subject *s, const struct event *event, struct err *why)
 {
 	struct err broken = {{0}};
-	if (!engine_step(run->engine, &run->subject, event, run->now, &run->fx, why))
+	if (!engine_step(run->engine, s, event, run->now, &run->fx, why))
 		return false;
-	if (!engine_check(run->engine, &run->subject, &broken) ||
-	    !codec_check(&run->subject, engine_ruleset(run->engine), &broken))
+	if (!engine_check(run->engine, s, &broken) || !codec_check(s, engine_ruleset(run->engine), &broken))
 		print_failure(run, run->step->node, "the state is broken: %s", broken.text);
 	return true;
+}
+
+static struct subject *next_due(const struct test_run *run)
+{
+	struct subject *next = run->subjects[0];
+	for (size_t i = 1; i < run->n_subjects; i++)
+		if (run->subjects[i]->due < next->due)
+			next = run->subjects[i];
+	return next;
 }
 
 /* Time passes: each timer fires at its own due time. */
 static void pass_time(struct test_run *run, int64_t to)
 {
-	while (run->subject.due <= to) {
+	for (struct subject *s; (s = next_due(run))->due <= to;) {
 		struct err why = {{0}};
-		int64_t due = run->subject.due;
+		int64_t due = s->due;
 		run->now = due > run->now ? due : run->now;
-		if (!step_engine(run, NULL, &why))
+		if (!step_engine(run, s, NULL, &why))
 			print_failure(run, run->step->node, "a timer failed: %s", why.text);
-		if (run->subject.due <= due) {
+		if (s->due <= due) {
 			print_failure(run, run->step->node, "a timer does not move on");
 			break;
 		}
@@ -46,54 +67,82 @@ static void pass_time(struct test_run *run, int64_t to)
 	run->now = to;
 }
 
-/* A test has one subject, whatever `case` calls it: household/h1/office/1 is household/test/office/1. */
-static void name_subject(struct test_run *run, struct answer *a)
+/* --- feedback */
+
+/* Where the watch leaves the subject to the event's key, a test has one, whatever `case` calls it:
+ * household/h1/office/1 is household/test/office/1. */
+static struct subject *case_subject(struct test_run *run, struct str *case_id)
 {
-	for (uint32_t i = 0; i < run->subject.n_cases; i++) {
-		const struct casefile *c = &run->subject.cases[i];
-		for (uint32_t number = 1; number <= c->number; number++) {
-			const char *tail = arena_printf(&run->scratch, "/%.*s/%u", (int)c->unit.len, c->unit.s, number);
-			size_t len = strlen(tail);
-			if (a->case_id.len > len && memcmp(a->case_id.s + a->case_id.len - len, tail, len) == 0)
-				a->case_id = str_of(
-					arena_printf(&run->state, "%s/%s%s", run->test->watch->name, SUBJECT, tail));
-		}
+	for (size_t i = 0; i < run->n_subjects; i++) {
+		const struct subject *s = run->subjects[i];
+		for (uint32_t k = 0; k < s->n_cases; k++)
+			for (uint32_t number = 1; number <= s->cases[k].number; number++) {
+				const char *tail = arena_printf(&run->scratch, "/%.*s/%u", (int)s->cases[k].unit.len,
+								s->cases[k].unit.s, number);
+				const char *id = arena_printf(&run->state, "%s/%.*s%s", run->test->watch->name,
+							      (int)s->key.len, s->key.s, tail);
+				size_t len = strlen(tail);
+				bool same = str_equal(*case_id, str_of(id)),
+				     one = run->n_subjects == 1 && case_id->len > len &&
+					   memcmp(case_id->s + case_id->len - len, tail, len) == 0;
+				if (same || one) {
+					*case_id = str_of(id);
+					return run->subjects[i];
+				}
+			}
 	}
+	return run->subject;
 }
 
-/* Feedback without `case` is about the one that is open. */
-static bool find_case(struct test_run *run, const struct test_event *e, struct answer *a)
+/* Feedback without `case` is about the one that is open.  NULL: not clear which. */
+static struct subject *find_case(struct test_run *run, const struct test_event *e, struct answer *a)
 {
-	const struct casefile *open = NULL;
+	struct subject *found = NULL;
 	size_t n = 0;
-	for (uint32_t i = 0; i < run->subject.n_cases; i++)
-		if (run->subject.cases[i].open) {
-			open = &run->subject.cases[i];
+	if (a->case_id.len)
+		return case_subject(run, &a->case_id);
+	for (size_t i = 0; i < run->n_subjects; i++)
+		for (uint32_t k = 0; k < run->subjects[i]->n_cases; k++) {
+			const struct casefile *c = &run->subjects[i]->cases[k];
+			if (!c->open)
+				continue;
+			found = run->subjects[i];
+			a->case_id = case_id(found, c, (struct case_name){.number = c->number}, &run->state);
 			n++;
 		}
-	if (a->case_id.len) {
-		name_subject(run, a);
-		return true;
-	}
 	if (n == 1)
-		a->case_id = str_of(arena_printf(&run->state, "%s/%s/%.*s/%u", run->test->watch->name, SUBJECT,
-						 (int)open->unit.len, open->unit.s, open->number));
-	else
-		print_failure(run, e->node, "%zu cases are open: the feedback must name its `case`", n);
-	return n == 1;
+		return found;
+	print_failure(run, e->node, "%zu cases are open: the feedback must name its `case`", n);
+	return NULL;
+}
+
+/* --- events */
+
+static bool take_event(struct test_run *run, struct event *event, struct err *why)
+{
+	struct str key;
+	if (!event->answer && event->type->subject) {
+		if (!engine_subject(run->engine, event, &key, why))
+			return false;
+		run->subject = subject_named(run, key);
+	}
+	event->subject = run->subject->key;
+	return step_engine(run, run->subject, event, why);
 }
 
 static void send_event(struct test_run *run, const struct test_event *e, size_t number)
 {
 	struct err why = {{0}};
 	struct answer answer = e->answer ? *e->answer : (struct answer){0};
-	if (e->answer && !find_case(run, e, &answer))
+	struct subject *answered = e->answer ? find_case(run, e, &answer) : run->subject;
+	if (!answered)
 		return;
+	run->subject = answered;
 	struct event event = {
 		.watch = run->test->watch,
 		.type = e->type,
 		.answer = e->answer ? &answer : NULL,
-		.subject = run->subject.key,
+		.subject = run->subject->key,
 		.source = STR("test"),
 		.id = str_of(arena_printf(&run->state, "step-%zu-event-%zu", (size_t)(run->step - run->test->steps) + 1,
 					  number + 1)),
@@ -101,7 +150,7 @@ static void send_event(struct test_run *run, const struct test_event *e, size_t 
 		.data = e->data,
 		.raw = e->raw,
 	};
-	bool taken = step_engine(run, &event, &why);
+	bool taken = take_event(run, &event, &why);
 	if (taken && e->rejected)
 		print_failure(run, e->node, "the event was taken; expected it to be rejected: %s", e->rejected);
 	else if (!taken && !e->rejected)
@@ -142,8 +191,7 @@ static bool run_test(const struct rule_test *test, struct ruleset *r)
 	struct test_run run = {.test = test, .r = r, .engine = engine_new(r), .now = INT64_MIN};
 	arena_init(&run.state);
 	arena_init(&run.scratch);
-	subject_init(&run.subject, &run.state, test->watch, str_of(SUBJECT));
-	run.subject.due = TIME_NEVER;
+	run.subject = subject_named(&run, str_of(SUBJECT));
 	for (size_t i = 0; i < test->n_steps; i++) {
 		run.step = &test->steps[i];
 		run_step(&run);

@@ -26,14 +26,21 @@ static bool is_time(const char *key)
 	return strcmp(key, "since") == 0 || strcmp(key, "opened") == 0 || strcmp(key, "due") == 0;
 }
 
+/* Is nothing wanted?  `null` and `~` are what YAML has for it. */
+static bool is_nothing(const struct node *value)
+{
+	return value->text.len == 0 || node_is(value, "none") ||
+	       (value->style == STYLE_PLAIN && (node_is(value, "null") || node_is(value, "~")));
+}
+
 /* Does one field fit?  Times may be written in any of their forms. */
 static bool field_fits(const struct test_run *run, const struct node *key, const struct node *value,
 		       const struct got_row *row)
 {
 	const char *got = field_text(row, key->text.s);
 	int64_t a, b;
-	if (!got)
-		return value->text.len == 0 || node_is(value, "none");
+	if (!got || !*got || strcmp(got, "none") == 0)
+		return is_nothing(value);
 	if (node_is(value, got))
 		return true;
 	return is_time(key->text.s) && time_parse(run->r->zone, value->text, &a) &&
@@ -196,7 +203,10 @@ void compare_rows(struct test_run *run, const struct node *expected, struct got_
 		struct got_row *row = nearest_row(&p, item, &k);
 		print_failure(run, item, row ? "it came out otherwise" : "it didn't come");
 		print_pairs(pairs, make_pairs(run, item, row, pairs));
-		print_explanation(run, row ? row->rule : rule_of(run, item), row ? row->member : (struct str){"", 0});
+		if (row)
+			print_explanation(run, row->subject, row->rule, row->member);
+		else
+			print_explanation(run, run->subject, rule_of(run, item), (struct str){"", 0});
 		tell_inner(run, item, row);
 		if (row) /* told */
 			p.of_row[k] = (int)i;
@@ -206,7 +216,7 @@ void compare_rows(struct test_run *run, const struct node *expected, struct got_
 			continue;
 		print_failure(run, expected, "it came unexpected");
 		print_pairs(pairs, make_pairs(run, NULL, &rows[k], pairs));
-		print_explanation(run, rows[k].rule, rows[k].member);
+		print_explanation(run, rows[k].subject, rows[k].rule, rows[k].member);
 		p.of_row[k] = 0; /* one alert is told once */
 	}
 }
@@ -215,7 +225,7 @@ void compare_rows(struct test_run *run, const struct node *expected, struct got_
 static bool value_fits(const struct test_run *run, const struct node *expected, struct cel_value got)
 {
 	char *end;
-	double wanted;
+	double wanted, number;
 	int64_t ms;
 	if (node_is(expected, "unknown") && expected->style == STYLE_PLAIN)
 		return got.kind == CEL_UNKNOWN || got.kind == CEL_ERROR;
@@ -227,8 +237,9 @@ static bool value_fits(const struct test_run *run, const struct node *expected, 
 	case CEL_INT:
 	case CEL_DOUBLE:
 		wanted = strtod(expected->text.s, &end);
-		return !*end &&
-		       fabs(wanted - (got.kind == CEL_INT ? (double)got.i : got.d)) <= 1e-9 * fmax(1, fabs(wanted));
+		number = got.kind == CEL_INT ? (double)got.i : got.d;
+		return !*end && (number == wanted ||
+				 (isfinite(wanted) && fabs(wanted - number) <= 1e-9 * fmax(1, fabs(wanted))));
 	case CEL_TIMESTAMP:
 		return time_parse(run->r->zone, expected->text, &ms) && ms == got.i * 1000 + got.nanos / 1000000;
 	default:
@@ -239,11 +250,13 @@ static bool value_fits(const struct test_run *run, const struct node *expected, 
 void compare_value(struct test_run *run, const struct test_value *v)
 {
 	const char *name = run->test->watch->names[v->variable].text;
-	struct cel_value got = engine_value(run->engine, &run->subject, str_of(name), run->now);
+	struct cel_value got = engine_value(run->engine, run->subject, str_of(name), run->now);
 	if (value_fits(run, v->expected, got))
 		return;
 	print_failure(run, v->key, "the value is another");
-	print_pairs(&(struct got_pair){name, v->expected->text.s, value_text(run, got)}, 1);
+	bool hide = engine_sensitive(run->engine, run->test->watch, v->variable) && got.kind != CEL_UNKNOWN &&
+		    got.kind != CEL_ERROR;
+	print_pairs(&(struct got_pair){name, v->expected->text.s, hide ? "***" : value_text(run, got)}, 1);
 	if (got.kind == CEL_UNKNOWN)
 		for (const struct cel_problem *p = got.problem; p; p = p->next)
 			print_pairs(&(struct got_pair){"unknown", NULL, p->text}, 1);

@@ -56,11 +56,11 @@ void print_pairs(const struct got_pair *pairs, size_t n)
 	}
 }
 
-void print_explanation(struct test_run *run, const struct rule *rule, struct str member)
+void print_explanation(struct test_run *run, struct subject *s, const struct rule *rule, struct str member)
 {
-	if (!rule)
+	if (!rule || !s)
 		return;
-	struct str text = engine_explain(run->engine, &run->subject, rule, member, run->now, &run->scratch);
+	struct str text = engine_explain(run->engine, s, rule, member, run->now, &run->scratch);
 	printf("    %s judges%s%.*s:\n", rule->name, member.len ? " " : "", (int)member.len, member.s);
 	for (const char *line = text.s, *end = text.s + text.len; line < end;) {
 		const char *next = memchr(line, '\n', (size_t)(end - line));

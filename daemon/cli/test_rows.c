@@ -44,11 +44,12 @@ static void add_rule(struct test_run *run, struct got_row *row, const struct rul
 	add(run, row, "assistance", rule->assistance);
 }
 
-static void fill_alert(struct test_run *run, struct got_row *row, const struct alert *a, const struct casefile *c,
-		       const struct case_alert *entry)
+static void fill_alert(struct test_run *run, struct got_row *row, struct subject *s, const struct alert *a,
+		       const struct casefile *c, const struct case_alert *entry)
 {
 	static const char *const states[] = {"over", "pending", "open", "clearing"};
 	row->rule = a->is;
+	row->subject = s;
 	row->member = a->member;
 	row->optional = a->state == ALERT_PENDING || !entry || entry->answered;
 	add(run, row, "rule", text_of(run, a->rule));
@@ -59,31 +60,24 @@ static void fill_alert(struct test_run *run, struct got_row *row, const struct a
 	if (c) {
 		add(run, row, "unit", text_of(run, c->unit));
 		add(run, row, "due", due_text(run, entry->due));
-		add(run, row, "case",
-		    arena_printf(&run->scratch, "%s/%.*s/%.*s/%u", run->test->watch->name, (int)run->subject.key.len,
-				 run->subject.key.s, (int)c->unit.len, c->unit.s, c->number));
+		add(run, row, "case", case_id(s, c, (struct case_name){.number = c->number}, &run->scratch).s);
 	}
 	if (a->state != ALERT_PENDING)
 		add(run, row, "since", instant_text(run, a->since));
 	if (a->is)
 		add(run, row, "summary",
-		    text_of(run,
-			    engine_summary(run->engine, &run->subject, a->is, a->member, run->now, &run->scratch)));
-	if (c && c->previous)
-		add(run, row, "previous",
-		    arena_printf(&run->scratch, "%s/%.*s/%.*s/%u", run->test->watch->name, (int)run->subject.key.len,
-				 run->subject.key.s, (int)c->unit.len, c->unit.s, c->previous));
+		    text_of(run, engine_summary(run->engine, s, a->is, a->member, run->now, &run->scratch)));
+	if (c && c->previous.number)
+		add(run, row, "previous", case_id(s, c, c->previous, &run->scratch).s);
 	add(run, row, "number", arena_printf(&run->scratch, "%u", a->number));
 	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
 	add_rule(run, row, a->is);
 }
 
-/* A row for each unit at which an alert is in a case; one where it is in none. */
-struct got_row *alert_rows(struct test_run *run, size_t *n)
+/* A row for each unit at which an alert is in a case; one where it is in none.  rows has n rows already. */
+static void add_alerts(struct test_run *run, struct subject *s, struct got_row *rows, size_t *n)
 {
-	const struct subject *s = &run->subject;
-	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, s->n_alerts * (size_t)(s->n_cases + 1));
-	*n = 0;
+	size_t others = *n;
 	for (uint32_t i = 0; i < s->n_alerts; i++) {
 		const struct alert *a = &s->alerts[i];
 		size_t before = *n;
@@ -95,14 +89,25 @@ struct got_row *alert_rows(struct test_run *run, size_t *n)
 				if (!entry->in || entry->left || !str_equal(entry->rule, a->rule) ||
 				    !str_equal(entry->member, a->member))
 					continue;
-				rows[*n].thing = i;
-				fill_alert(run, &rows[(*n)++], a, &s->cases[c], entry);
+				rows[*n].thing = others + i;
+				fill_alert(run, &rows[(*n)++], s, a, &s->cases[c], entry);
 			}
 		if (*n > before)
 			continue;
-		rows[*n].thing = i;
-		fill_alert(run, &rows[(*n)++], a, NULL, NULL);
+		rows[*n].thing = others + i;
+		fill_alert(run, &rows[(*n)++], s, a, NULL, NULL);
 	}
+}
+
+struct got_row *alert_rows(struct test_run *run, size_t *n)
+{
+	size_t room = 0;
+	for (size_t i = 0; i < run->n_subjects; i++)
+		room += run->subjects[i]->n_alerts * (size_t)(run->subjects[i]->n_cases + 1);
+	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, room);
+	*n = 0;
+	for (size_t i = 0; i < run->n_subjects; i++)
+		add_alerts(run, run->subjects[i], rows, n);
 	return rows;
 }
 
@@ -181,6 +186,14 @@ static void fill_told(struct test_run *run, struct got_row *row, const struct me
 	add_words(run, row, "unknown", a->unknown, a->n_unknown);
 }
 
+static struct subject *subject_of(const struct test_run *run, const struct message *m)
+{
+	for (size_t i = 0; i < run->n_subjects; i++)
+		if (str_equal(run->subjects[i]->key, m->subject))
+			return run->subjects[i];
+	return NULL;
+}
+
 struct got_row *message_rows(struct test_run *run, size_t *n)
 {
 	struct got_row *rows = ARENA_ARRAY(&run->scratch, struct got_row, run->fx.n_messages);
@@ -204,8 +217,10 @@ struct got_row *message_rows(struct test_run *run, size_t *n)
 		add(run, row, "watch", m->watch->name);
 		add(run, row, "subject", text_of(run, m->subject));
 		struct got_row *alerts = add_list(run, row, "alerts", m->n_alerts);
-		for (size_t i = 0; i < m->n_alerts; i++)
+		for (size_t i = 0; i < m->n_alerts; i++) {
 			fill_told(run, &alerts[i], &m->alerts[i]);
+			alerts[i].subject = subject_of(run, m);
+		}
 	}
 	return rows;
 }

@@ -10,9 +10,11 @@ struct test_run {
 	const struct test_step *step; /* the one under way */
 	const struct ruleset *r;
 	struct engine *engine;
-	struct subject subject;
-	struct arena state;   /* of the subject: as long as the test */
-	struct arena scratch; /* of a step: effects, texts */
+	struct subject **subjects; /* several only where the watch takes the subject from the event */
+	size_t n_subjects, cap_subjects;
+	struct subject *subject; /* of the newest event */
+	struct arena state;      /* of the subjects: as long as the test */
+	struct arena scratch;    /* of a step: effects, texts */
 	struct effects fx;
 	int64_t now;
 	size_t n_failures;
@@ -27,7 +29,8 @@ struct got_row {
 	size_t n_fields;
 	size_t thing;            /* of rows that show the same alert (at several units) */
 	bool optional;           /* need not be expected: pending, or answered */
-	const struct rule *rule; /* to explain; or NULL */
+	const struct rule *rule; /* to explain; or NULL, as its subject */
+	struct subject *subject;
 	struct str member;
 	struct got_list *lists; /* a message's alerts, an alert's values, an outcome's rules, … */
 	size_t n_lists;
@@ -54,6 +57,6 @@ struct got_pair {
 	const char *key, *wanted, *got;
 };
 void print_pairs(const struct got_pair *pairs, size_t n);
-void print_explanation(struct test_run *run, const struct rule *rule, struct str member);
+void print_explanation(struct test_run *run, struct subject *s, const struct rule *rule, struct str member);
 const char *value_text(struct test_run *run, struct cel_value v);
 #endif
