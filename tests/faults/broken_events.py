@@ -23,6 +23,7 @@ KILLS = 2
 REJECT_BYTES = 65536
 FIELD = re.compile(r"^(event|specversion|id|source|type|subject|time|data|data_base64|data\.[a-z_0-9]+|content-type|"
                    r"key)\b")
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 OTHER_TYPE = "type: found one that "  # which watch doesn't know it, only the topic tells
 FIXED = "2026-07-01T08:00:00+08:00"
 
@@ -92,7 +93,7 @@ def whole(line):
         if event["type"] == "cn.medical.settled":
             datetime.date.fromisoformat(data["settled_on"])
             return isinstance(data["self_paid"], (int, float)) and bool(data["settlement_no"]) and \
-                event["specversion"] == "1.0" and mutations.milliseconds(event["time"]) > 0 and bool(event["subject"])
+                event["specversion"] == "1.0" and RFC3339.match(event["time"]) and bool(event["subject"])
         return set(mutations.ATTRIBUTES) <= set(event)
     except (ValueError, KeyError, TypeError):
         return False
