@@ -89,6 +89,7 @@ static void move_level(const struct engine *e, struct alert *a, size_t i, enum v
 static void end_alert(struct alert *a)
 {
 	a->state = ALERT_OVER;
+	a->level = 0;
 	a->on = 0;
 	a->clear = 0;
 	memset(a->up, 0, sizeof a->up);
@@ -126,6 +127,7 @@ static void settle_state(struct engine *e, struct alert *a)
 		}
 		return;
 	}
+	a->level = 0; /* not stored of one that is over: it must not depend on whether it has been stored since */
 	for (size_t i = 0; i < a->is->n_levels; i++)
 		pending |= a->up[i] != 0;
 	a->state = pending ? ALERT_PENDING : ALERT_OVER;

@@ -199,6 +199,9 @@ struct str engine_explain(struct engine *e, struct subject *s, const struct rule
 static bool check_alert(const struct engine *e, const struct alert *a, struct err *why)
 {
 	bool active = a->state == ALERT_OPEN || a->state == ALERT_CLEARING;
+	if (!active && a->level)
+		return err_set(why, "alert %.*s: level %u in state %d", (int)a->rule.len, a->rule.s, a->level,
+			       a->state);
 	if (!a->is)
 		return a->state == ALERT_OVER ||
 		       err_set(why, "alert %.*s is active without its rule", (int)a->rule.len, a->rule.s);

@@ -46,7 +46,7 @@ struct alert {
 	int64_t version;         /* of the rule when it was last evaluated */
 	uint32_t number;         /* of openings, the current one included */
 	enum alert_state state;
-	uint32_t level; /* index in ruleset.levels, while open or clearing */
+	uint32_t level; /* index in ruleset.levels, while open or clearing; else 0 */
 	int64_t since;  /* when it opened */
 	/* Runs, by index in rule.levels: since when the level (or a higher one) is true, or false; 0: no run */
 	int64_t up[MAX_LEVELS], down[MAX_LEVELS], clear;

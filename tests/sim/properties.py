@@ -99,9 +99,9 @@ def it_opens_a_plausible_number_of_cases():
 
 def it_does_not_depend_on_the_size_of_a_batch():
     path = write("events", EVENTS)
-    messages, states = run(path)
+    messages, states = run(path, "--raw")
     for size in ("1", "7", "100000"):
-        got = run(path, "--batch", size)
+        got = run(path, "--raw", "--batch", size)
         same(got[0], messages, f"messages in batches of {size}")
         same(got[1], states, f"states in batches of {size}")
 

@@ -55,7 +55,7 @@ def differ(got, wanted, at=""):
     return None if same else f"{at}: got {got!r}, wanted {wanted!r}"
 
 
-def run(folder, *options):
+def ctl_run(folder, *options):
     inputs = sorted(path for path in glob.glob(os.path.join(folder, "*.jsonl"))
                     if os.path.basename(path) not in EXPECTED)
     args = os.path.join(folder, "args")
@@ -68,7 +68,17 @@ def run(folder, *options):
     done = subprocess.run([CTL, "run", config, *inputs, "--check", *options], capture_output=True, text=True,
                           encoding="utf-8")
     cases.equal(done.returncode, 0, "exit code, " + done.stderr[-2000:])
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr.splitlines()[:-1]
+    return done.stdout.splitlines(), done.stderr.splitlines()[:-1]
+
+
+def run(folder, *options):
+    printed, rejects = ctl_run(folder, *options)
+    return [json.loads(line) for line in printed], rejects
+
+
+def stored(folder, *options):
+    """The final states as they are stored, byte for byte."""
+    return ctl_run(folder, "--state", "--raw", *options)[0]
 
 
 def compare(got, wanted, what):
@@ -87,6 +97,7 @@ def simulation(folder):
         wanted = lines(wanted) if os.path.exists(wanted) else []
         small = run(folder, "--batch", "1")[0]
         cases.expect(small == messages, "with batches of one event it prints something else")
+        cases.equal(stored(folder, "--batch", "1"), stored(folder), "states of batches of one event")
         rejects = [line[line.index(".jsonl:") + len(".jsonl:"):] for line in rejects]
         for g, w in zip(rejects, wanted):
             cases.expect(g.startswith(w), f"reject: got {g!r}, wanted {w!r}")
