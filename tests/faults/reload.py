@@ -206,6 +206,8 @@ def verify_exact(world, rules):
     world.say(f"{len(rules.parts)} sets of rules, each change when all before it was done:")
     for line in verdict.lines():
         world.say(line)
+    if verdict.faults:
+        world.keep(verdict)
     verdict.must_be_right(world.logs())
 
 
