@@ -216,6 +216,36 @@ static void warn_unused(struct loader *l)
 				    r->watches[i]->name);
 }
 
+/* Some levels have a deadline and a higher one has none: the graver case would have no due. */
+static void warn_deadlines(struct loader *l)
+{
+	for (size_t i = 0; i < l->r->n_rules; i++) {
+		const struct rule *rule = l->r->rules[i];
+		bool lower = false;
+		for (size_t k = 0; k < rule->n_levels; k++) {
+			if (lower && rule->levels[k].deadline.n < 0)
+				faults_warn(l->faults, rule->place,
+					    "the rule `%s` has no deadline for `%s`, but for a lower level", rule->name,
+					    l->r->levels[rule->levels[k].level]);
+			lower |= rule->levels[k].deadline.n >= 0;
+		}
+	}
+}
+
+/* A rule's unit that is one for each code, without a word on what has none. */
+static void warn_otherwise(struct loader *l)
+{
+	for (size_t i = 0; i < l->r->n_units; i++) {
+		const struct unit *u = &l->r->units[i];
+		if (u->each_digits && u->otherwise < 0)
+			faults_warn(l->faults, u->place,
+				    "the unit `%s` has no `otherwise`: where the region is unknown or shorter, alerts "
+				    "go to "
+				    "a unit `%s` without a code",
+				    u->name, u->name);
+	}
+}
+
 void warn_all(struct loader *l)
 {
 	int32_t today = reference_day(l);
@@ -223,4 +253,6 @@ void warn_all(struct loader *l)
 	warn_calendar(l, today);
 	warn_year_gaps(l);
 	warn_unused(l);
+	warn_deadlines(l);
+	warn_otherwise(l);
 }
