@@ -82,6 +82,10 @@ def assigned(daemon):
     return {int(worker): int(partitions) for worker, partitions in found}
 
 
+def ahead(partition):
+    return f'shouwang_clock_ahead_seconds{{partition="{partition}"}}'
+
+
 class Clock:
     """A daemon's."""
 
@@ -162,6 +166,9 @@ class Jumps:
     def commit(self):
         """Until everything is committed."""
         self.world.wait("commits of everything", lambda: self.committed() == self.sent)
+        self.look_at_clocks()
+
+    def look_at_clocks(self):
         for daemon, clock in self.clocks.items():
             for p in self.partitions(daemon):
                 self.time[p] = max(self.time[p], clock.now())
@@ -209,6 +216,7 @@ class Jumps:
         daemon = self.victim(kind)
         fed = daemon.count_told("WATCHDOG", "1")
         self.load(self.dice.randrange(self.share // 2))
+        self.look_at_clocks()
         self.clocks[daemon].jump(-1 if kind == "back" else 1)
         commits = daemon.total("shouwang_commits_total")
         self.load(self.share // 2)
@@ -225,8 +233,14 @@ class Jumps:
     def stand(self, daemon):
         """A daemon whose clock is behind a partition's time: that stands, and is shown."""
         behind = [p for p in self.partitions(daemon) if self.time[p] - self.clocks[daemon].now() > HOUR]
-        self.world.wait("metric of partitions ahead",
-                        lambda: all(self.shown(daemon, p) for p in self.partitions(daemon)))
+        try:
+            self.world.wait("metric of partitions ahead",
+                            lambda: all(self.shown(daemon, p) for p in self.partitions(daemon)))
+        except AssertionError as error:
+            now, metrics = self.clocks[daemon].now(), daemon.metrics()
+            raise AssertionError("\n".join(
+                f"partition {p} of {daemon.name}: ahead {metrics.get(ahead(p))}, wanted {self.time[p] - now:.0f}"
+                for p in self.partitions(daemon))) from error
         if not behind:
             return
         self.send(self.probes(behind))
@@ -238,9 +252,9 @@ class Jumps:
 
     def shown(self, daemon, p):
         """The time of a partition's last commit is some way before the latest that it can be."""
-        ahead = daemon.metrics().get(f'shouwang_clock_ahead_seconds{{partition="{p}"}}', -1)
+        got = daemon.metrics().get(ahead(p), -1)
         wanted = max(0, self.time[p] - self.clocks[daemon].now())
-        return wanted - HOUR < ahead <= wanted + 60
+        return wanted - HOUR < got <= wanted + 60
 
     def probes(self, partitions):
         """Events that are present by the partition's time, and too far in the future by the clock; and ones that are
