@@ -190,9 +190,10 @@ class Subject:
             if given and not self.covers(given, alert, now):        # it speaks again
                 previous.append(given[3])
                 del answers[alert.key]
-                if case and alert.key in case.entries:
+                if case and alert.key in {**case.left, **case.entries}:
                     case.news.add(alert.key)                        # that it speaks is news, also in an open case, and
-                    case.entries[alert.key].told = []               # an answer to an older message doesn't cover it
+                if case and alert.key in case.entries:              # an answer to an older message doesn't cover it
+                    case.entries[alert.key].told = []
         if case:
             for key, entry in list(case.entries.items()):
                 alert = entry.alert
