@@ -225,6 +225,7 @@ class Jumps:
         self.stand(daemon)
         if kind == "forward-and-moved":
             self.move(daemon)
+            fed = 0  # it was started anew
         self.world.wait("word to the watchdog", lambda: daemon.count_told("WATCHDOG", "1") > fed)
         for other in self.clocks:
             equal(other.metrics().get("shouwang_healthy"), 1, f"{other.name} healthy; log:\n{other.log()[-2000:]}\n")
