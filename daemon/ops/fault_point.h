@@ -4,7 +4,8 @@
  *     after-commit:17           kill -9 of itself at the 17th passage of any of its workers
  *     during-commit:5+300us     so long after the 5th
  *     in-replay:2=stop          SIGSTOP instead
- *     in-transaction:20=fatal   the producer fails for good, at each 20th passage */
+ *     in-transaction:20=fatal   the producer fails for good, at each 20th passage
+ *     before-commit:5=stop,after-commit:1   the second counts once the first has struck and SIGCONT came */
 #ifndef FAULT_POINT_H
 #define FAULT_POINT_H
 #include <stdbool.h>

@@ -1,15 +1,24 @@
 """Fault 1: kill -9."""
 
+import signal
+import time
+
+from cases import expect
+from world import PARTITIONS, RUNNING, TAKING_OVER
+
 NUMBER = 1
 NAME = "daemon-killed"
-KINDS = ("kill-at-random", "kill-in-transaction", "kill-before-commit", "kill-during-commit", "kill-after-commit",
-         "kill-in-takeover", "kill-in-replay")
+KINDS = ("kill-at-random", "kill-in-transaction", "kill-before-commit", "kill-during-commit", "kill-between-markers",
+         "kill-after-commit", "kill-in-takeover", "kill-in-replay")
 
 
 def run(world):
-    """kill -9 of a daemon at a random moment, in the middle of a transaction, before and while it commits, between commit
-    and the write to Redis, and while it takes partitions over or replays."""
+    """kill -9 of a daemon at a random moment, in the middle of a transaction, before and while it commits, when only one of
+    two brokers has written the commit's markers, between commit and the write to Redis, and while it takes partitions
+    over or replays."""
     faults = world.draw(KINDS)
+    world.start_servers()
+    world.start_second_broker()
     world.begin(len(faults))
     victim = world.random.choice((world.one, world.two))
     for i, kind in enumerate(faults):
@@ -18,7 +27,8 @@ def run(world):
         if victim.running():  # the first fault of each: later ones come after a start that leads to them
             kill_at_random(world, victim)
         point = kind.removeprefix("kill-")
-        {"at-random": at_random, "in-replay": in_replay}.get(point, at_point)(world, victim, point)
+        {"at-random": at_random, "in-replay": in_replay, "between-markers": between_markers}.get(point, at_point)(
+            world, victim, point)
         world.happened(kind)
         if i + 1 in (len(faults) // 2, len(faults)):
             world.start(victim)
@@ -56,3 +66,31 @@ def in_replay(world, victim, point):
     world.start(victim, point + ":1")
     world.wait_killed(victim)
     world.start(world.other(victim))
+
+
+def between_markers(world, victim, point):
+    """From before the commit is asked for, the second broker gets no markers.  The daemon hears that it is committed, and
+    dies; so does the other, whose transactions would wait for their markers.  A third finds partitions of which the group
+    has the offsets and the changelog an undecided end, and goes on there only once the markers are written."""
+    other = world.other(victim)
+    world.start(victim, f"before-commit:{world.random.randint(1, 30)}=stop,after-commit:1")
+    world.busy(0)
+    world.wait("SIGSTOP", lambda: world.stopped(victim))
+    world.second.gate.shut()
+    victim.signal(signal.SIGCONT)
+    world.wait_killed(victim)
+    owed = world.second.owed(world.stage.settings["TOPICS_STATE"]) - world.partitions(other, RUNNING)
+    world.kill(other)
+    third = world.stage.daemon("three").start(ready=False)
+    world.wait("work of the third", lambda: third.get("/-/healthy")[0] and world.partitions(third, RUNNING))
+    time.sleep(world.random.uniform(0, 3))
+    expect(owed <= world.partitions(third, TAKING_OVER), f"{sorted(owed)} are not waited for:\n{third.log()}")
+    world.second.gate.open()
+    world.wait("work of the third everywhere", lambda: len(world.partitions(third, RUNNING)) == PARTITIONS)
+    world.kill(third)
+    world.stage.daemons.remove(third)
+    world.start(other)
+    if owed:
+        world.saw("markers owed")
+    else:  # it was a small transaction, of the first's partitions alone
+        between_markers(world, victim, point)

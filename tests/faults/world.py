@@ -35,6 +35,8 @@ BATCH = 300  # events; small, so that there are many transactions
 PATIENCE = 300  # s; for what takes seconds on an idle machine
 KAFKA = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500", "log.retention.check.interval.ms": "5000"}
 SANITIZER = re.compile(r"^.*(Sanitizer:|runtime error:).*$", re.M)
+STATE_OF_PARTITION = re.compile(r'shouwang_partition_state\{.*partition="(\d+)"')
+TAKING_OVER, RUNNING = 1, 2  # as daemon/run.h numbers them
 SETTINGS = {"BATCH_EVENTS": BATCH, "LOG_LEVEL": "info"}
 
 
@@ -142,7 +144,7 @@ class World:
         self.programs, self.folder, self.rounds, self.seed, self.random = programs, folder, rounds, seed, dice
         self.chosen = kinds  # by --only; None: all
         self.stack = contextlib.ExitStack()
-        self.kafka = self.redis = self.stage = self.work = self.feeder = self.one = self.two = None
+        self.kafka = self.second = self.redis = self.stage = self.work = self.feeder = self.one = self.two = None
         self.faults, self.seen, self.figures = collections.Counter(), collections.Counter(), {}
         self.stages, self.began = [], time.monotonic()
         staging.Stage.number = 0  # equal names, equal workload
@@ -171,6 +173,15 @@ class World:
         self.kafka = self.stack.enter_context(
             Kafka(os.path.join(self.folder, "kafka"), {**KAFKA, **kafka_properties}, heap="512m", short=True).start())
         self.redis = self.stack.enter_context(Redis(os.path.join(self.folder, "redis")).start())
+
+    def start_second_broker(self):
+        """Of the topics that are made from now on it leads about half the partitions; transactions and groups are the
+        first's: Kafka's own topics are made by what asks for them before."""
+        meddle = [self.programs.meddle, self.kafka.bootstrap]
+        staging.output([*meddle, "fence", "nobody"])
+        staging.output([*meddle, "forget", "nobody"], wanted=1)
+        self.second = self.stack.enter_context(Kafka(os.path.join(self.folder, "second"), KAFKA, heap="512m", short=True,
+                                                     beside=self.kafka).start())
 
     def set_stage(self, config=None, **settings):
         """config: another folder than the workload's."""
@@ -256,8 +267,13 @@ class World:
             return stat.read().rsplit(")", 1)[1].split()[0] == "T"
 
     @staticmethod
-    def running_partitions(daemon):
-        return sum(key.startswith("shouwang_partition_state{") and value == 2 for key, value in daemon.metrics().items())
+    def partitions(daemon, state):
+        """Those that it has in this state."""
+        return {int(found[1]) for key, value in daemon.metrics().items()
+                if (found := STATE_OF_PARTITION.match(key)) and value == state}
+
+    def running_partitions(self, daemon):
+        return len(self.partitions(daemon, RUNNING))
 
     def healthy(self):
         return [daemon for daemon in (self.one, self.two) if daemon.get("/-/healthy")[0] == 200]

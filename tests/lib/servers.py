@@ -10,6 +10,7 @@ As a module: Kafka, Redis, MockBroker, Daemon.  As a program, for ./run:
 """
 
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -195,22 +196,28 @@ def fetch_kafka():
 
 class Kafka(Process):
     """One broker that is its own controller (KRaft).  start after kill or stop continues with the same data.  short: for a
-    minute's work half the time goes into what Java compiles well; let it compile quickly."""
+    minute's work half the time goes into what Java compiles well; let it compile quickly.  beside: the first broker, whose
+    cluster it joins as the second; what brokers send it goes through its gate."""
 
-    def __init__(self, folder, properties=None, heap="768m", short=False):
+    def __init__(self, folder, properties=None, heap="768m", short=False, beside=None):
         super().__init__(folder, "kafka")
         self.java_options = ["-XX:TieredStopAtLevel=1"] if short else []
-        self.port, self.controller = free_port(), free_port()
+        self.port, self.controller = free_port(), beside.controller if beside else free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self.gate = Gate(free_port()) if beside else None
+        between = self.gate.behind if beside else free_port()
+        listeners = f"PLAINTEXT://{self.bootstrap},BETWEEN://127.0.0.1:{between}"
         self.config = os.path.join(folder, "server.properties")
         self.heap = heap
         self.properties = {
-            "process.roles": "broker,controller",
-            "node.id": "1",
+            "process.roles": "broker" if beside else "broker,controller",
+            "node.id": "2" if beside else "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{self.controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": listeners if beside else f"{listeners},CONTROLLER://127.0.0.1:{self.controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap},BETWEEN://127.0.0.1:{self.gate.port if beside else between}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,BETWEEN:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "BETWEEN",
             "log.dirs": os.path.join(folder, "data"),
             "offsets.topic.replication.factor": "1",
             "offsets.topic.num.partitions": "4",
@@ -243,6 +250,13 @@ class Kafka(Process):
         wait_until("Kafka", 60, lambda: self.must_run() or self.answers())
         return self
 
+    def owed(self, topic):
+        """The partitions of the topic whose log here ends with a record of a transaction that has no marker yet."""
+        logs = {}
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.properties["log.dirs"]), topic + "-*", "*.log"))):
+            logs[os.path.dirname(path)] = path  # the last segment of each
+        return {int(folder.rpartition("-")[2]) for folder, path in logs.items() if ends_open(path)}
+
     def answers(self):
         """Does it answer an ApiVersions request?  (It listens a while before it serves.)"""
         request = struct.pack(">hhih", 18, 0, 1, -1)
@@ -253,6 +267,56 @@ class Kafka(Process):
                 return len(s.recv(4)) == 4
         except OSError:
             return False
+
+
+class Gate:
+    """Passes on what comes to `port` to the port `behind` it, and back, unless it is shut: then it waits."""
+
+    def __init__(self, behind):
+        self.behind, self.passing = behind, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.passing.set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def shut(self):
+        self.passing.clear()
+
+    def open(self):
+        self.passing.set()
+
+    def accept(self):
+        while True:
+            here = self.listener.accept()[0]
+            try:
+                there = socket.create_connection(("127.0.0.1", self.behind))
+            except OSError:
+                here.close()
+                continue
+            for ends in ((here, there), (there, here)):
+                threading.Thread(target=self.pass_on, args=ends, daemon=True).start()
+
+    def pass_on(self, source, target):
+        try:
+            while data := source.recv(65536):
+                self.passing.wait()
+                target.sendall(data)
+        except OSError:
+            pass
+        finally:
+            for end in (source, target):
+                end.close()
+
+
+def ends_open(path):
+    """Is the last batch of a segment one of a transaction, and no marker?  (Kafka's record batch: offset, length, leader
+    epoch, magic, checksum, attributes, of which 0x10 is a transaction's and 0x20 a marker.)"""
+    attributes = 0
+    with open(path, "rb") as log:
+        while len(head := log.read(23)) == 23 and (length := struct.unpack(">qi", head[:12])[1]) > 0:
+            attributes = struct.unpack(">h", head[21:])[0]
+            log.seek(length + 12 - 23, os.SEEK_CUR)
+    return attributes & 0x30 == 0x10
 
 
 class MockBroker(Process):
