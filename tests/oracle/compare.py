@@ -69,8 +69,7 @@ class Batch:
             oracle.line(json.dumps(e, ensure_ascii=False))
             kept.append(e)
         self.events = kept
-        date = datetime.date.fromisoformat(str(self.until))
-        oracle.advance(oracle.clock.midnight(date.toordinal() - datetime.date(1970, 1, 1).toordinal()))
+        oracle.advance(oracle.clock.moment(str(self.until)))
 
 
 class EngineFailed(Exception):
@@ -88,7 +87,7 @@ def fill_in(oracle, e, wish):
         e["data"] = {"case": f"home/{e['subject']}/office/{1 + int(wish['pick'] * 3)}"}
         return e
     case = cases[int(wish["pick"] * len(cases))]
-    e["data"] = {"case": subject.case_id(case), "by": "tester"}
+    e["data"] = {"case": case.id, "by": "tester"}
     if wish["old"]:
         e["data"]["message_no"] = 1 + int(wish["pick"] * case.messages)
     if wish["rules"]:

@@ -1,75 +1,15 @@
-"""Reads the configuration: the same YAML files as the engine, for the parts that the oracle evaluates."""
-import decimal
-import os
+"""Reads the same YAML files as the engine, for the parts that the oracle evaluates."""
+import functools
+import glob
 import re
 
 import yaml
 
-from calendar_days import MONTHS, Clock, Span, Ts, months_between, parse_day
+from calendar_days import MONTHS, Clock, Span, Ts, months_between
 from expression import UNKNOWN, Expression
-from measure import Measure, fen, is_money
+from measure import Measure
 
 FEEDBACK = ("case.acknowledged", "case.confirmed", "case.measure_taken", "case.handled", "case.not_confirmed")
-
-
-class Reject(Exception):
-    """The event is rejected; the text names the field."""
-
-
-class Field:
-    def __init__(self, config, text):
-        d = text if isinstance(text, dict) else {"type": text}
-        self.config, self.unit, self.values = config, d.get("unit"), d.get("enum")
-        self.type = "enum" if self.values else d["type"]
-        self.initial = UNKNOWN
-        if "default" in d:
-            self.initial = self.read(d["default"] if self.type in ("string", "enum", "date") else
-                                     d["default"] == "true" if self.type == "bool" else
-                                     decimal.Decimal(d["default"]) if self.type == "double" else int(d["default"]))
-
-    def read(self, v):
-        """A JSON value (numbers with a fraction as Decimal) as the field's, or Reject."""
-        if self.type == "bool" and isinstance(v, bool):
-            return v
-        if self.type == "int" and isinstance(v, int) and not isinstance(v, bool):
-            return v
-        if self.type == "double" and isinstance(v, (int, decimal.Decimal)) and not isinstance(v, bool):
-            return fen(v) / 100 if is_money(self.unit) else float(v)
-        if self.type == "string" and isinstance(v, str) or self.type == "enum" and v in self.values:
-            return v
-        if self.type == "date" and isinstance(v, str) and (day := self.config.clock.date(v)) is not None:
-            return Ts(self.config.clock.midnight(day))
-        raise Reject(f"expected {self.type}")
-
-
-class EventType:
-    def __init__(self, d):
-        expr = lambda text: Expression(text) if text is not None else None
-        exprs = lambda m: {name: Expression(text) for name, text in (m or {}).items()}
-        self.key, self.at, self.end = expr(d.get("key")), expr(d.get("at")), d.get("end") == "true"
-        self.set, self.add, self.remove = exprs(d.get("set")), exprs(d.get("add")), d.get("remove", [])
-        self.members = []
-        for action in ("upsert", "update", "drop"):
-            for name, change in d.get(action, {}).items():
-                change = change if isinstance(change, dict) else {"key": change}
-                self.members.append((action, name, Expression(change["key"]), exprs(change.get("set"))))
-
-
-class Watch:
-    def __init__(self, config, d):
-        self.config, self.name, self.region = config, d["watch"], d.get("region")
-        self.facts = {n: Field(config, t) for n, t in (d.get("facts") or {}).items()}
-        self.lists = {n: {f: Field(config, t) for f, t in fields.items()}
-                      for n, fields in (d.get("members") or {}).items()}
-        self.measures = {n: Measure(n, m, d["measures"]) for n, m in (d.get("measures") or {}).items()}
-        self.events = {t: EventType(e or {}) for t, e in d.get("events", {}).items()}
-        self.derived, waiting = {}, dict(d.get("derived") or {})
-        while waiting:                                              # in an order in which each reads only earlier ones
-            for name, text in list(waiting.items()):
-                e = config.expression(text["value"] if isinstance(text, dict) else text)
-                if not e.names & waiting.keys():
-                    self.derived[name] = (e, text.get("unit") if isinstance(text, dict) else None)
-                    del waiting[name]
 
 
 class Rule:
@@ -82,8 +22,8 @@ class Rule:
         self.hold, self.keep = Span(d.get("hold", "0 days")), Span(d.get("keep", "0 days"))
         self.per = MONTHS[d["per"]] if "per" in d else 0
         deadline = d.get("deadline", {})
-        self.deadline = {i: Span(text) for i, _ in self.levels
-                         if (text := deadline.get(config.levels[i]) if isinstance(deadline, dict) else deadline)}
+        deadlines = deadline if isinstance(deadline, dict) else dict.fromkeys(config.levels, deadline)
+        self.deadline = {config.levels.index(n): Span(text) for n, text in deadlines.items()}
         self.summary = [config.expression(part[1:-1]) if part[:1] == "{" else part
                         for part in re.findall(r"\{[^}]*\}|[^{]+", d.get("summary", ""))]
         self.reads = [e for _, e in self.levels] + ([self.clear] if self.clear else [])
@@ -91,47 +31,53 @@ class Rule:
 
 class Unit:
     def __init__(self, d):
-        self.name, self.otherwise = d["unit"], d.get("otherwise")
-        self.digits = int(d["each"].split()[0]) if "each" in d else 0
-        self.gather, self.quiet = (Span(d.get(k, "0 minutes")).elapsed() for k in ("gather", "quiet"))
+        self.otherwise, self.digits = d.get("otherwise"), int(d.get("each", "0 digits").split()[0])
+        self.gather, self.quiet = (Span(d.get(k, "0 minutes")).ms for k in ("gather", "quiet"))
         self.remind = Span(d["remind"]) if "remind" in d else None
         self.escalate = d["escalate"]["to"] if "escalate" in d else []
         self.escalate_after = Span(d["escalate"]["after"]) if "escalate" in d else None
 
 
 class Config:
+    """watches, thresholds, rules: by name, as the YAML has them; field types always as {type: …}, derived values as {value: …}."""
+
     def __init__(self, folder):
-        files = [os.path.join(at, f) for at, _, names in os.walk(folder) for f in sorted(names) if f.endswith(".yaml")]
         documents = []
-        for file in sorted(files):
+        for file in sorted(glob.glob(f"{folder}/**/*.yaml", recursive=True)):
             with open(file, encoding="utf-8") as f:
-                documents += [d for d in yaml.load_all(f, getattr(yaml, "CBaseLoader", yaml.BaseLoader)) if d]
-        of = lambda kind: [d for d in documents if next(iter(d)) == kind]
-        settings = of("instance")[0]
-        calendars = {d["calendar"]: d.get("years", {}) for d in of("calendar")}
-        self.clock = Clock(settings.get("timezone", "Asia/Shanghai"), calendars.get(settings.get("calendar", "cn"), {}))
+                documents += filter(None, yaml.load_all(f, getattr(yaml, "CBaseLoader", yaml.BaseLoader)))
+        of = lambda kind: {d[kind]: d for d in documents if next(iter(d)) == kind}
+        settings, = of("instance").values()
+        self.clock = Clock(settings.get("timezone", "Asia/Shanghai"),
+                           of("calendar").get(settings.get("calendar", "cn"), {}).get("years", {}))
         self.levels = settings.get("levels", ["green", "yellow", "red"])
-        self.thresholds = {d["threshold"]: d for d in of("threshold")}
-        self.units = {d["unit"]: Unit(d) for d in of("unit")}
-        self.watches = {d["watch"]: Watch(self, d) for d in of("watch")}
-        self.rules = [Rule(self, d) for d in of("rule")]
-        self.types = {t: w for w in reversed(self.watches.values()) for t in w.events}
+        self.expression, self.thresholds, self.watches = functools.cache(self.expression), of("threshold"), of("watch")
+        for watch in self.watches.values():
+            for part in ("facts", "members", "measures", "derived", "events"):
+                watch[part] = watch.get(part) or {}
+            for named in (watch["facts"], watch["derived"], *watch["members"].values()):
+                short = "value" if named is watch["derived"] else "type"
+                named.update({n: {short: text} for n, text in named.items() if isinstance(text, str)})
+            watch["measures"] = {n: Measure(watch["measures"], n) for n in watch["measures"]}
+        self.units = {name: Unit(d) for name, d in of("unit").items()}
+        self.rules = [Rule(self, d) for d in of("rule").values()]
+        self.types = {t: w for w in [*self.watches.values()][::-1] for t in w["events"]}
 
     def expression(self, text):
         day = lambda run: lambda env, ts: run(self.clock.day(ts), env["#"])
         return Expression(text, {
             "age": day(lambda d, today: months_between(d, today) // 12),
-            "months_since": day(months_between), "days_since": day(lambda d, today: today - d),
-            "days_until": day(lambda d, today: d - today),
+            "months_since": day(months_between), "days_since": day(lambda d, today: (today - d).days),
+            "days_until": day(lambda d, today: (d - today).days),
             "working_days_since": day(self.clock.working_between),
             "working_days_until": day(lambda d, today: self.clock.working_between(today, d)),
-            "date": lambda env, text: Ts(self.clock.midnight(parse_day(text)))})
+            "date": lambda env, text: Ts(self.clock.moment(text))})
 
     def threshold(self, name, region, today):
         """Of the values in effect whose region is a prefix of the subject's: the longest region, then the newest date."""
         region = "" if region is UNKNOWN else region                # a value for "" is for all, also without a region
         fitting = [v for v in self.thresholds[name]["values"]
-                   if region.startswith(v.get("region", "")) and parse_day(v["from"]) <= today]
+                   if region.startswith(v.get("region", "")) and v["from"] <= str(today)]
         return max(fitting, key=lambda v: (len(v.get("region", "")), v["from"]), default=None)
 
     def resolve(self, unit, region):

@@ -1,252 +1,135 @@
-"""The small part of CEL that generated configurations use, with three-valued logic.  Not the engine's CEL: it knows no
-types, checks nothing, and exists so that the oracle depends on nothing of the engine."""
+"""The part of CEL that generated configurations use, with three-valued logic.  Not the engine's CEL: it is rewritten as
+Python, whose own parser reads it; it knows no types, checks nothing, and makes the oracle depend on nothing of the engine."""
+import ast
 import math
 import operator
 import re
 
 UNKNOWN = type("Unknown", (), {"__repr__": lambda self: "?", "__bool__": lambda self: 1 / 0})()
 
-TOKEN = re.compile(r"""\s*(?:(?P<real>\d+\.\d+)|(?P<int>\d+)|(?P<text>'[^']*'|"[^"]*")|(?P<name>[A-Za-z_]\w*)"""
-                   r"""|(?P<op>&&|\|\||<=|>=|==|!=|[-+*/%<>!?:()\[\].,]))""")
-ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-MACROS = ("exists", "all", "filter", "map")
+TOKEN = re.compile(r"""'[^']*'|"[^"]*"|&&|\|\||[<>=!]=|\w+(?:\.\d+)?|\S""")
+WORDS = {"&&": "and", "||": "or", "!": "~", "true": "True", "false": "False"}       # ~ binds as CEL's ! does
+
+
+def python(tokens):
+    """What there is up to the end of a bracket."""
+    items, item = [], []
+    for token in tokens:
+        if token in ("(", "["):
+            item.append(token + python(tokens) + {"(": ")", "[": "]"}[token])
+        elif token in (")", "]"):
+            break
+        elif token == ",":
+            items, item = [*items, choice(item)], []
+        else:
+            item.append(WORDS.get(token, token))
+    return ", ".join([*items, choice(item)])
+
+
+def choice(item):
+    """c ? a : b as a if c else b."""
+    if "?" not in item:
+        return " ".join(item)
+    ask = item.index("?")
+    other = next(i for i in range(ask, len(item)) if item[ask:i + 1].count("?") == item[ask:i + 1].count(":"))
+    return f"(({choice(item[ask + 1:other])}) if ({' '.join(item[:ask])}) else ({choice(item[other + 1:])}))"
 
 
 class Expression:
-    """A parsed text: call it with the names' values.  `names` are the variables that it may read, `fields` the
-    (variable, field) pairs of macro variables and of `each` variables."""
+    """A parsed text: call it with the names' values.  It reads the variables `names`, and of members the `fields`."""
 
     def __init__(self, text, functions=None):
-        self.text, self.functions, self.names, self.fields = text, functions or {}, set(), set()
-        self.tokens, self.at, self.bound = [], 0, {}
-        at, end = 0, len(text.rstrip())
-        while at < end:
-            m = TOKEN.match(text, at)
-            if not m:
-                raise SyntaxError(f"{text!r} at {at}")
-            self.tokens.append((m.lastgroup, m.group(m.lastgroup)))
-            at = m.end()
-        self.run = self.choice()
-        if self.at < len(self.tokens):
-            raise SyntaxError(f"{text!r}: {self.tokens[self.at]}")
+        self.functions, self.names, self.fields = functions or {}, set(), set()
+        self.run = self.build(ast.parse(python(iter(TOKEN.findall(text))), mode="eval").body, frozenset())
 
     def __call__(self, env):
         return self.run(env)
 
-    # --- tokens
-    def peek(self, *ops):
-        return self.at < len(self.tokens) and self.tokens[self.at][0] in ("op", "name") and self.tokens[self.at][1] in ops
+    def build(self, node, bound):
+        """bound: the variables of the macros around it."""
+        build = lambda node: self.build(node, bound)
+        match node:
+            case ast.Constant(value=value):
+                return lambda env: value
+            case ast.Name(id=name):
+                self.names |= {name} - bound
+                return lambda env: env.get(name, UNKNOWN)
+            case ast.Attribute(value=ast.Name(id="threshold"), attr=field):
+                return build(ast.Name("threshold." + field))
+            case ast.Attribute(value=of, attr=field):
+                self.fields.add(field)
+                return strict(lambda v: v.get(field, UNKNOWN), [build(of)])
+            case ast.BoolOp(op=op, values=values):
+                logic, parts = any3 if isinstance(op, ast.Or) else all3, [build(v) for v in values]
+                return lambda env: logic(p(env) for p in parts)
+            case ast.IfExp(test=test, body=a, orelse=b):
+                c, a, b = build(test), build(a), build(b)
+                return lambda env: UNKNOWN if (v := c(env)) is UNKNOWN else a(env) if v else b(env)
+            case ast.UnaryOp(op=op, operand=a):
+                return strict(OPERATORS[type(op)], [build(a)])
+            case ast.BinOp(left=a, op=op, right=b) | ast.Compare(left=a, ops=[op], comparators=[b]):
+                return strict(OPERATORS[type(op)], [build(a), build(b)])
+            case ast.List(elts=items):
+                return strict(lambda *values: values, [build(i) for i in items])
+            case ast.Call(func=ast.Name(id="has"), args=[a]):
+                a = build(a)
+                return lambda env: a(env) is not UNKNOWN
+            case ast.Call(func=ast.Name(id=name), args=[a]) if name in self.functions:
+                f, a = self.functions[name], build(a)
+                return lambda env: UNKNOWN if (v := a(env)) is UNKNOWN else f(env, v)
+            case ast.Call(func=ast.Attribute(value=of, attr=name), args=[ast.Name(id=variable), body]) if name in MACROS:
+                return macro(MACROS[name], build(of), variable, self.build(body, bound | {variable}))
+            case ast.Call(func=ast.Name(id=name), args=args):
+                return strict(METHODS[name], [build(a) for a in args])
+            case ast.Call(func=ast.Attribute(value=of, attr=name), args=args):
+                return strict(METHODS[name], [build(a) for a in [of, *args]])
+        raise SyntaxError(ast.unparse(node))
 
-    def take(self, *ops):
-        if not self.peek(*ops):
-            return None
-        self.at += 1
-        return self.tokens[self.at - 1][1]
 
-    def need(self, op):
-        if not self.take(op):
-            raise SyntaxError(f"{self.text!r}: expected {op} at {self.tokens[self.at:self.at + 1]}")
+def macro(collect, of, variable, body):
+    def run(env):
+        items = of(env)
+        return UNKNOWN if items is UNKNOWN else collect(items, [body({**env, variable: item}) for item in items])
+    return run
 
-    # --- grammar, loosest first
-    def choice(self):
-        c = self.either()
-        if not self.take("?"):
-            return c
-        a = self.choice()
-        self.need(":")
-        b = self.choice()
 
-        def run(env):
-            v = c(env)
-            return UNKNOWN if v is UNKNOWN else a(env) if v else b(env)
-        return run
-
-    def either(self):
-        parts = [self.both()]
-        while self.take("||"):
-            parts.append(self.both())
-        return parts[0] if len(parts) == 1 else lambda env: any3(p(env) for p in parts)
-
-    def both(self):
-        parts = [self.relation()]
-        while self.take("&&"):
-            parts.append(self.relation())
-        return parts[0] if len(parts) == 1 else lambda env: all3(p(env) for p in parts)
-
-    def relation(self):
-        a = self.sum()
-        while op := self.take("<", "<=", ">", ">=", "==", "!=", "in"):
-            a = self.compare(op, a, self.sum())
-        return a
-
-    def compare(self, op, a, b):
-        def run(env):
-            x, y = a(env), b(env)
-            if x is UNKNOWN or y is UNKNOWN:
-                return UNKNOWN
-            return x in y if op == "in" else x == y if op == "==" else x != y if op == "!=" else ORDER[op](x, y)
-        return run
-
-    def sum(self):
-        a = self.product()
-        while op := self.take("+", "-"):
-            a = self.arithmetic(operator.add if op == "+" else operator.sub, a, self.product())
-        return a
-
-    def product(self):
-        a = self.unary()
-        while op := self.take("*", "/"):
-            a = self.arithmetic(operator.mul if op == "*" else divide, a, self.unary())
-        return a
-
-    def arithmetic(self, op, a, b):
-        def run(env):
-            x, y = a(env), b(env)
-            return UNKNOWN if x is UNKNOWN or y is UNKNOWN else known(op(x, y))
-        return run
-
-    def unary(self):
-        if self.take("!"):
-            a = self.unary()
-            return lambda env: UNKNOWN if (v := a(env)) is UNKNOWN else not v
-        if self.take("-"):
-            a = self.unary()
-            return lambda env: UNKNOWN if (v := a(env)) is UNKNOWN else -v
-        return self.member()
-
-    def member(self):
-        a = self.primary()
-        while self.take("."):
-            kind, name = self.tokens[self.at]
-            self.at += 1
-            if not self.take("("):
-                self.fields.add((self.last, name))
-                a = self.select(a, name)
-            elif name in MACROS:
-                a = self.macro(name, a)
-            else:
-                a = self.method(name, a, self.arguments())
-        return a
-
-    def select(self, a, name):
-        return lambda env: UNKNOWN if (v := a(env)) is UNKNOWN else v.get(name, UNKNOWN)
-
-    def macro(self, name, of):
-        variable = self.tokens[self.at][1]
-        self.at += 1
-        self.need(",")
-        self.bound[variable] = self.bound.get(variable, 0) + 1
-        body = self.choice()
-        self.bound[variable] -= 1
-        self.need(")")
-
-        def run(env):
-            items = of(env)
-            if items is UNKNOWN:
-                return UNKNOWN
-            results = [body({**env, variable: item}) for item in items]
-            if name == "exists":
-                return any3(results)
-            if name == "all":
-                return all3(results)
-            if any(r is UNKNOWN for r in results):
-                return UNKNOWN
-            return results if name == "map" else [i for i, r in zip(items, results) if r]
-        return run
-
-    def method(self, name, a, args):
-        run = {"size": len, "sum": lambda v: known(sum(v)), "startsWith": str.startswith,
-               "contains": lambda v, w: w in v}[name]
-        return strict(run, [a, *args])
-
-    def arguments(self):
-        args = []
-        while not self.take(")"):
-            args.append(self.choice())
-            self.take(",")
-        return args
-
-    def primary(self):
-        kind, text = self.tokens[self.at]
-        self.at += 1
-        if kind in ("real", "int"):
-            value = float(text) if kind == "real" else int(text)
-            return lambda env: value
-        if kind == "text":
-            return lambda env: text[1:-1]
-        if text == "(":
-            a = self.choice()
-            self.need(")")
-            return a
-        if text == "[":
-            items = []
-            while not self.take("]"):
-                items.append(self.choice())
-                self.take(",")
-            return strict(lambda *values: values, items)
-        if text in ("true", "false"):
-            return lambda env: text == "true"
-        if text == "has":
-            self.need("(")
-            a = self.choice()
-            self.need(")")
-            return lambda env: a(env) is not UNKNOWN
-        if self.take("("):
-            return self.call(text, self.arguments())
-        return self.variable(text)
-
-    def call(self, name, args):
-        if name == "double":
-            return strict(float, args)
-        if name == "int":
-            return strict(int, args)
-        f = self.functions[name]
-        return lambda env: f(env, v[0]) if (v := [a(env) for a in args])[0] is not UNKNOWN else UNKNOWN
-
-    def variable(self, name):
-        if name == "threshold":
-            self.need(".")
-            name += "." + self.tokens[self.at][1]
-            self.at += 1
-        self.last = name
-        if not self.bound.get(name):
-            self.names.add(name)
-        return lambda env: env.get(name, UNKNOWN)
+def strict(run, args):
+    """Unknown where an argument is; an evaluation error or NaN is unknown."""
+    def strictly(env):
+        values = [a(env) for a in args]
+        v = UNKNOWN if any(v is UNKNOWN for v in values) else run(*values)
+        return UNKNOWN if isinstance(v, float) and math.isnan(v) else v
+    return strictly
 
 
 def any3(values):
     result = False
     for v in values:
-        if v is UNKNOWN:
-            result = UNKNOWN
-        elif v:
+        if v is True:
             return True
+        result = UNKNOWN if v is UNKNOWN else result
     return result
 
 
 def all3(values):
     result = True
     for v in values:
-        if v is UNKNOWN:
-            result = UNKNOWN
-        elif not v:
+        if v is False:
             return False
+        result = UNKNOWN if v is UNKNOWN else result
     return result
-
-
-def strict(run, args):
-    def strictly(env):
-        values = [a(env) for a in args]
-        return UNKNOWN if any(v is UNKNOWN for v in values) else run(*values)
-    return strictly
-
-
-def known(v):
-    """An evaluation error or NaN is unknown."""
-    return UNKNOWN if isinstance(v, float) and math.isnan(v) else v
 
 
 def divide(a, b):
     if b:
         return a / b
     return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a)
+
+
+OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: divide, ast.Invert: operator.not_,
+             ast.USub: operator.neg, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+             ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.In: lambda a, b: a in b}
+METHODS = {"double": float, "int": int, "size": len, "sum": sum, "startsWith": str.startswith, "contains": lambda v, w: w in v}
+MACROS = {"exists": lambda items, found: any3(found), "all": lambda items, found: all3(found),
+          "map": lambda items, found: UNKNOWN if UNKNOWN in found else found,
+          "filter": lambda items, found: UNKNOWN if UNKNOWN in found else [i for i, f in zip(items, found) if f]}

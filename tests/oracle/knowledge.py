@@ -1,153 +1,116 @@
 """What is known of a subject: facts, members, measures, thresholds and derived values, computed anew from all events, each
 time.  Written from language.md; where that leaves something open, a comment says what was chosen."""
-import decimal
-
 from calendar_days import Ts
-from config import Reject
 from expression import UNKNOWN
-from measure import fen, is_money, rounded
+from values import Reject, initial, is_money, key_of, read, rounded
 
 
 class Known:
-    """All that the events so far tell of one subject.  events: (event, seq) of those accepted, in order of processing."""
+    """events: (event, seq) of those accepted, in order of processing.  told: for each slot the newest (stamp, value, event).
+    Slots are ("fact", name), ("field", list, key, name), ("member", list, key) whose value is whether it is there, and
+    ("amount", measure, key) whose value is (day or None, amount)."""
 
-    def __init__(self, watch, events):
-        self.watch, self.facts, self.since = watch, {}, None
-        self.lists = {name: {} for name in watch.lists}             # key -> {"stamp", "present", "since", field: ...}
-        self.touched = set()
-        self.contributions = {}                                     # (base measure, key) -> (newness, day or None, amount, event, stamp)
+    def __init__(self, config, watch, events):
+        self.config, self.watch, self.told, self.joined = config, watch, {}, {}
         self.end, taken = None, []
         for event, seq in events:
-            stamp = (read_at(watch, event), event["time_ms"], seq)
+            kind = watch["events"][event["type"]] or {}
+            stamp = (self.about(kind, event), event["time_ms"], seq)
             if self.end and stamp[:2] < self.end[0][:2]:
                 continue                                            # older than the end
-            if not watch.events[event["type"]].end:
+            if kind.get("end") != "true":
                 taken.append(stamp)
-                self.take(watch.events[event["type"]], stamp, event)
+                for slot, value in self.tells(kind, event, stamp[0]):
+                    self.tell(slot, stamp, value, event)
             elif not self.end or stamp[:2] > self.end[0][:2]:       # a repeat ends nothing
                 self.end = (stamp, event)
-                self.forget(stamp)
-                taken = self.traces()                               # an event that left nothing is forgotten with the rest
+                taken = self.forget(stamp)
         self.since = min((t[0] for t in taken), default=None)
-        self.exists = self.since is not None
 
-    def ends(self, event):
-        """Is it the newest end?"""
-        return self.end is not None and self.end[1] is event
+    def tell(self, slot, stamp, value, event):
+        """The newest wins; for contributions to measures that is the newest event time, whatever day it is about."""
+        newness = lambda stamp: stamp[1:] if slot[0] == "amount" else stamp
+        if slot[0] == "joined":
+            self.joined[slot[1:]] = min(stamp[0], self.joined.get(slot[1:], stamp[0]))
+        elif slot not in self.told or newness(stamp) >= newness(self.told[slot][0]):
+            self.told[slot] = stamp, value, event
 
     def forget(self, end):
-        """What is known of an earlier time than the end is forgotten; what is about a later time, and came first, stays."""
-        self.facts = {n: f for n, f in self.facts.items() if f[0] > end}
-        self.contributions = {k: c for k, c in self.contributions.items() if c[4] > end}
-        for name, rows in self.lists.items():
-            for key, row in list(rows.items()):
-                for f in [f for f in self.watch.lists[name] if f in row and row[f][0] < end]:
-                    del row[f]
-                if row["stamp"] and row["stamp"] < end:
-                    row["stamp"], row["present"] = None, False
-                    del row["event"]
-                since = min(self.row_traces(name, row), default=(None,))[0]
-                row["since"] = row["since"] if row["since"] > end[0] else since
-                if since is None:
-                    del rows[key]
-            if not any(row["stamp"] for row in rows.values()):
-                self.touched.discard(name)
+        """What is known of an earlier time than the end is forgotten, with all that left nothing; what is about a later
+        time, and came first, stays."""
+        self.told = {slot: t for slot, t in self.told.items() if t[0] > end}
+        left = [(slot[1:3], stamp[0]) for slot, (stamp, _, _) in self.told.items() if slot[0] in ("member", "field")]
+        self.joined = {m: self.joined[m] if self.joined[m] > end[0] else min(at for n, at in left if n == m) for m, _ in left}
+        return [stamp for stamp, _, _ in self.told.values()]
 
-    def row_traces(self, name, row):
-        return [row[f][0] for f in self.watch.lists[name] if f in row] + ([row["stamp"]] if row["stamp"] else [])
+    def about(self, kind, event):
+        """What the event is about, in ms; its own time where the field is lacking or null."""
+        at = self.value(kind.get("at"), event)
+        if at is UNKNOWN or at is None:
+            return event["time_ms"]
+        if not isinstance(at, str):
+            raise Reject("at: expected a date")
+        return self.config.clock.moment(at)
 
-    def traces(self):
-        return [f[0] for f in self.facts.values()] + [c[4] for c in self.contributions.values()] + \
-            [t for name, rows in self.lists.items() for row in rows.values() for t in self.row_traces(name, row)]
+    def value(self, text, event):
+        return self.config.expression(text)({"data": event["data"], "event": event}) if text else UNKNOWN
 
-    def take(self, kind, stamp, event):
-        at, time, seq = stamp
-        scope = scope_of(event)
-        for name, e in kind.set.items():
-            newest(self.facts, name, self.watch.facts[name], e(scope), stamp, event)
-        for action, list_name, key, fields in kind.members:
-            row = self.lists[list_name].setdefault(member_key(key(scope)), {"since": at, "stamp": None, "present": False})
-            row["since"] = min(row["since"], at)
-            if action != "update":                                  # an update waits unseen: it tells not who is there
-                self.touched.add(list_name)
-                if row["stamp"] is None or stamp > row["stamp"]:
-                    row["stamp"], row["present"], row["event"] = stamp, action == "upsert", event
-            for name, e in fields.items():                          # fields live on: a member that comes back is the same
-                newest(row, name, self.watch.lists[list_name][name], e(scope), stamp, event)
-        key = member_key(kind.key(scope)) if kind.key else (event["source"], event["id"])
-        day = self.watch.config.clock.day(at)
-        for name, e in kind.add.items():
-            v = e(scope)
-            if v is not UNKNOWN:                                    # null takes the contribution back
-                self.contribute(name, key, stamp, None if v is None else day, amount(self.watch, name, v), event)
-        for name in kind.remove:
-            self.contribute(name, key, stamp, None, 0, event)
+    def tells(self, kind, event, at):
+        """The (slot, value) of an event.  A field that is lacking tells nothing, null the default.  Fields live on: a
+        member that comes back is the same."""
+        watch = self.watch
+        for name, text in (kind.get("set") or {}).items():
+            yield from self.field(("fact", name), watch["facts"][name], text, event)
+        for action in ("upsert", "update", "drop"):
+            for name, change in (kind.get(action) or {}).items():
+                key, fields = (change, {}) if isinstance(change, str) else (change["key"], change.get("set") or {})
+                key = key_of(self.value(key, event))
+                yield ("joined", name, key), None
+                if action != "update":                              # which waits unseen: it tells not who is there
+                    yield ("member", name, key), action == "upsert"
+                for field, text in fields.items():
+                    yield from self.field(("field", name, key, field), watch["members"][name][field], text, event)
+        key = key_of(self.value(kind["key"], event)) if "key" in kind else (event["source"], event["id"])
+        for name, text in (kind.get("add") or {}).items():
+            if (v := self.value(text, event)) is not UNKNOWN:       # null takes the contribution back
+                m = watch["measures"][name]
+                yield ("amount", m.base, key), (None, 0) if v is None else (self.config.clock.day(at), m.amount(v))
+        for name in kind.get("remove") or []:
+            yield ("amount", watch["measures"][name].base, key), (None, 0)
 
-    def contribute(self, name, key, stamp, day, value, event):
-        """For one key the newest event time wins; equal: the one processed later."""
-        slot = (self.watch.measures[name].base, key)
-        if slot not in self.contributions or stamp[1:] >= self.contributions[slot][0]:
-            self.contributions[slot] = (stamp[1:], day, value, event, stamp)
+    def field(self, slot, field, text, event):
+        v = self.value(text, event)
+        if v is not UNKNOWN:
+            yield slot, initial(self.config, field) if v is None else read(self.config, field, v)
+
+    # --- what expressions read
+    def now(self, slot, field):
+        return self.told[slot][1] if slot in self.told else initial(self.config, field)
+
+    def member(self, name, key):
+        """As last known, also one that is gone."""
+        return {f: self.now(("field", name, key, f), field) for f, field in self.watch["members"][name].items()} | \
+            {"since": Ts(self.joined.get((name, key), 0)), "#": key}
+
+    def members(self, name):
+        if not any(slot[:2] == ("member", name) for slot in self.told):
+            return UNKNOWN
+        return [self.member(name, key) for _, _, key in sorted(s for s, t in self.told.items() if s[:2] == ("member", name) and t[1])]
 
     def environment(self, today):
-        w, config = self.watch, self.watch.config
+        watch, config = self.watch, self.config
         env = {"#": today, "today": Ts(config.clock.midnight(today)), "since": Ts(self.since)}
-        for name, field in w.facts.items():
-            env[name] = self.facts[name][1] if name in self.facts else field.initial
-        for name, fields in w.lists.items():
-            env[name] = [{f: row[f][1] if f in row else field.initial for f, field in fields.items()} |
-                         {"since": Ts(row["since"]), "#": key}
-                         for key, row in sorted(self.lists[name].items()) if row["present"]] \
-                if name in self.touched else UNKNOWN
-        for name, m in w.measures.items():
-            env[name] = m.value([(c[1], c[2]) for slot, c in self.contributions.items()
-                                 if slot[0] == m.base and c[1] is not None], today)
-        region = env.get(w.region, UNKNOWN)
+        env |= {name: self.now(("fact", name), field) for name, field in watch["facts"].items()}
+        env |= {name: self.members(name) for name in watch["members"]}
+        env |= {name: m.value([t[1] for slot, t in self.told.items() if slot[:2] == ("amount", m.base)], today)
+                for name, m in watch["measures"].items()}
         for name in config.thresholds:
-            found = config.threshold(name, region, today)
+            found = config.threshold(name, env.get(watch.get("region"), UNKNOWN), today)
             env["threshold." + name] = float(found["value"]) if found else UNKNOWN
-        for name, (e, unit) in w.derived.items():
-            v = e(env)
-            # by its 15 significant digits, so that the noise of doubles decides nothing
-            env[name] = rounded(v) if is_money(unit) and v is not UNKNOWN else v
+        while waiting := watch["derived"].keys() - env.keys():
+            for name in waiting:
+                e = config.expression(watch["derived"][name]["value"])
+                if not e.names & waiting:
+                    v = e(env)
+                    env[name] = rounded(v) if is_money(watch["derived"][name]) and v is not UNKNOWN else v
         return env
-
-
-def newest(into, name, field, value, stamp, event):
-    if value is not UNKNOWN and (name not in into or stamp >= into[name][0]):
-        into[name] = (stamp, field.initial if value is None else field.read(value), event)
-
-
-def amount(watch, name, v):
-    m = watch.measures[name]
-    if v is None:
-        return 0
-    if m.count:
-        if not isinstance(v, bool):
-            raise Reject(f"{name}: expected a bool")
-        return int(v)
-    if isinstance(v, bool) or not isinstance(v, (int, decimal.Decimal)):
-        raise Reject(f"{name}: expected a number")
-    return fen(v) if is_money(m.unit) else float(v)
-
-
-def member_key(v):
-    if v is UNKNOWN or v is None or isinstance(v, bool) or not isinstance(v, (str, int)) or v == "":
-        raise Reject("a missing key")
-    return str(v)
-
-
-def scope_of(event):
-    return {"data": event["data"], "event": {k: event[k] for k in ("id", "source", "type")}}
-
-
-def read_at(watch, event):
-    """What the event is about, in ms; its own time where the field is lacking or null."""
-    kind = watch.events[event["type"]]
-    v = kind.at(scope_of(event)) if kind.at else UNKNOWN
-    if v is UNKNOWN or v is None:
-        return event["time_ms"]
-    at = watch.config.clock.moment(v) if isinstance(v, str) else None
-    if at is None:
-        raise Reject("at: expected a date")
-    return at

@@ -1,64 +1,51 @@
-"""Measures: sums and counts over windows of local days (language.md, Windows), and money in whole fen."""
-import decimal
+"""Measures: sums and counts over windows of local days (language.md, Windows)."""
+import datetime
 
-from calendar_days import MONTHS, Span, add_months, civil, day_of
+from calendar_days import DAY, MONTHS, Span, add_months
 from expression import UNKNOWN
-
-
-def fen(text):
-    """Whole fen, half up (away from zero) by the decimal digits as written."""
-    return int(decimal.Decimal(text).scaleb(2).quantize(decimal.Decimal(1), decimal.ROUND_HALF_UP))
-
-
-def is_money(unit):
-    return bool(unit) and unit.startswith("yuan")
-
-
-def rounded(v):
-    return fen(f"{v:.15g}") / 100 if abs(v) < 9e13 else UNKNOWN      # infinity has no fen: an evaluation error
+from values import Reject, fen, is_money, is_number
 
 
 class Measure:
-    def __init__(self, name, d, all_of_them):
-        base = name
-        while "of" in all_of_them[base]:
-            base = all_of_them[base]["of"]
-        self.base, self.count, self.unit = base, "count" in all_of_them[base], all_of_them[base].get("unit")
-        self.window = Span(d["window"]) if "window" in d else None
-        self.ago = Span(d["ago"]) if "ago" in d else None
+    def __init__(self, measures, name):
+        d, self.base = measures[name], name
+        while "of" in measures[self.base]:
+            self.base = measures[self.base]["of"]
+        self.count, self.money = "count" in measures[self.base], is_money(measures[self.base])
+        self.window, self.ago = (Span(d[k]) if k in d else None for k in ("window", "ago"))
         self.gaps = d.get("gaps") == "unknown"
+
+    def amount(self, v):
+        if not (isinstance(v, bool) if self.count else is_number(v)):
+            raise Reject(f"{self.base}: expected a {'bool' if self.count else 'number'}")
+        return int(v) if self.count else fen(v) if self.money else float(v)
 
     def holds(self, day, today):
         """Is a contribution of this day in the window?  Without a window: all up to today.  `ago` is added to the day, as
         the length is ("while d + 12 months > today"), so that of two windows that adjoin exactly one has it."""
-        if self.window and self.window.kind == "whole":
-            first, last = self.whole(today)
-            return first <= day <= last
-        enters = self.ago.added(day) if self.ago else day
+        if self.window and self.window.kind == "whole":             # those that end before the one of today, moved back by `ago`
+            months, past = MONTHS[self.window.unit], add_months(today, -self.ago.months if self.ago else 0)
+            last = datetime.date(past.year, (past.month - 1) // months * months + 1, 1)
+            return add_months(last, -self.window.months) <= day < last
+        enters = self.ago.after(day) if self.ago else day
         if not self.window or enters > today:
             return enters <= today
-        if self.ago and "day" not in (self.ago.unit, self.window.unit):
-            return add_months(day, self.ago.months() + self.window.months()) > today
-        return self.window.added(enters) > today
-
-    def whole(self, today):
-        """The whole months, quarters or years that end before the one of today, moved back by `ago`."""
-        date, months = civil(add_months(today, -self.ago.months()) if self.ago else today), MONTHS[self.window.unit]
-        start = day_of(date.year, (date.month - 1) // months * months + 1, 1)
-        return add_months(start, -self.window.n * months), start - 1
+        if self.ago and self.ago.months and self.window.months:
+            return add_months(day, self.ago.months + self.window.months) > today
+        return self.window.after(enters) > today
 
     def months(self, today):
-        """The first days of the whole months of the window: those whose every day is in it."""
-        month, far = add_months(day_of(civil(today).year, civil(today).month, 1), 1), today - 2000
-        while (month := add_months(month, -1)) > far:
-            last = add_months(month, 1) - 1
-            if self.holds(month, today) and self.holds(last, today):
-                yield month, last
+        """The first and last days of the whole months of the window: those whose every day is in it."""
+        for n in range(66):
+            first = add_months(today.replace(day=1), -n)
+            last = add_months(first, 1) - DAY
+            if self.holds(first, today) and self.holds(last, today):
+                yield first, last
 
     def value(self, contributions, today):
         """contributions: (day, amount) of this measure's base; of money, amounts are fen."""
-        contributions = [c for c in contributions if self.holds(c[0], today)]
+        contributions = [c for c in contributions if c[0] and self.holds(c[0], today)]
         if self.gaps and any(not any(first <= d <= last for d, _ in contributions) for first, last in self.months(today)):
             return UNKNOWN
         total = sum(amount for _, amount in contributions)
-        return total if self.count else total / 100 if is_money(self.unit) else float(total)
+        return total if self.count else total / 100 if self.money else float(total)
