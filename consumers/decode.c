@@ -126,7 +126,10 @@ static void keep_attribute(struct reading *g, enum attribute a, struct str value
 	if (a != A_TYPE || (g->feedback != FEEDBACK_NEVER && answer_expect(g, value)) || g->feedback == FEEDBACK_ONLY)
 		return;
 	const struct ruleset *r = g->decoder->ruleset;
-	const struct event_type *type = g->watch ? watch_event(g->watch, value) : NULL;
+	const struct event_type *type = NULL;
+	for (const struct watch *w = g->watch; w && !type; w = w->beside)
+		if ((type = watch_event(w, value)))
+			g->watch = w;
 	for (size_t i = 0; !g->watch && i < r->n_watches; i++)
 		if ((type = watch_event(r->watches[i], value)))
 			g->watch = r->watches[i];
@@ -378,6 +381,9 @@ static enum decode_result unknown_type(const struct reading *g, struct err *why)
 		return DECODE_IGNORED;
 	if (g->feedback == FEEDBACK_ONLY)
 		err_set(why, "type: found one that is no feedback, expected case.handled or the like");
+	else if (g->watch && g->watch->beside)
+		err_set(why, "type: found one that no watch of %s knows, expected one of their events",
+			g->watch->topic);
 	else if (g->watch)
 		err_set(why, "type: found one that the watch %s does not know, expected one of its events",
 			g->watch->name);

@@ -305,7 +305,7 @@ static void declare_common(struct loader *l, struct watch *w)
 	declare_name(l, w, "since", cel_type_timestamp(w->env), NAME_SINCE, 0);
 }
 
-/* A watch may read the outcomes; the daemon's other topics are its own.  Each record is read for one watch. */
+/* A watch may read the outcomes; the daemon's other topics are its own. */
 static void check_topic(struct loader *l, const struct node *n, const struct watch *w)
 {
 	const struct settings *s = l->settings;
@@ -315,15 +315,26 @@ static void check_topic(struct loader *l, const struct node *n, const struct wat
 			FAULT(l, n,
 			      "`%s` is one of the daemon's own topics; expected a topic of the watch's own, or `%s`",
 			      w->topic, s->topics.outcomes);
+}
+
+/* Of the watches that read one topic, each event is for the first that knows its type. */
+static void share_topic(struct loader *l, struct watch *w)
+{
+	struct watch *before = NULL;
 	for (uint32_t i = 0; i < w->index; i++) {
-		const struct watch *other = l->r->watches[i];
-		if (other->topic && strcmp(other->topic, w->topic) == 0)
-			faults_warn(l->faults, keep_place(l, n),
-				    "the watch `%s` reads `%s` already: the daemon gives this one nothing of it; "
-				    "expected a "
-				    "topic of its own",
-				    other->name, w->topic);
+		struct watch *other = l->r->watches[i];
+		if (!other->topic || strcmp(other->topic, w->topic) != 0)
+			continue;
+		before = other;
+		for (size_t t = 0; t < w->n_events; t++)
+			if (watch_event(other, str_of(w->events[t].type)))
+				faults_warn(l->faults, w->events[t].place,
+					    "events of type `%s` on `%s` are for the watch `%s`, this one gets none; "
+					    "expected a type or a topic of its own",
+					    w->events[t].type, w->topic, other->name);
 	}
+	if (before)
+		before->beside = w;
 }
 
 static void load_watch(struct loader *l, const struct node *root, struct watch *w)
@@ -344,6 +355,8 @@ static void load_watch(struct loader *l, const struct node *root, struct watch *
 	declare_common(l, w);
 	load_derived(l, w, node_get(root, "derived"));
 	load_events(l, w, node_get(root, "events"), subject);
+	if (w->topic)
+		share_topic(l, w);
 	read_region_fact(l, w, node_get(root, "region"));
 }
 

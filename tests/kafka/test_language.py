@@ -364,7 +364,22 @@ def a_subject_in_the_data_decides_the_partition():
         test_kafka.stop(d)
 
 
+def two_watches_read_one_topic():
+    with language() as s:
+        s.patch("watches/all.yaml", rf"^topic: *{s.persons}", f"topic: {s.events}")
+        d = s.daemon().start()
+        at = "2026-01-05T12:00:00+08:00"
+        s.post(s.events, *(s.settled(f"h-{i}", at, 200) for i in range(8)))
+        s.post(s.events, *(s.event("cn.admitted", f"h-{i % 20 % 7}", at, {"person_id": 100 + i % 20, "on": "2026-01-04",
+                                                                      "inpatient": True}) for i in range(40)))
+        s.settle(d)
+        messages, _, reasons = s.verify_all()
+        equal(collections.Counter(m["data"]["watch"] for m in messages), {"household": 8, "person": 20}, "messages")
+        equal(reasons, {}, "reasons")
+        test_kafka.stop(d)
+
+
 if __name__ == "__main__":
-    cases.PREFIXES += ("what_", "misplaced_")
+    cases.PREFIXES += ("what_", "misplaced_", "two_")
     with test_kafka.Servers.stack:
         cases.main(globals(), missing())

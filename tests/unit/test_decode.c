@@ -419,6 +419,27 @@ static void unknown_types_are_ignored_or_refused(void **state)
 	assert_ptr_equal(event.watch, &household); /* found by the type */
 }
 
+static void of_watches_that_read_one_topic_the_type_decides(void **state)
+{
+	(void)state;
+	static struct event_type of_persons[] = {{.type = "cn.person.seen"}};
+	static struct watch person = {.name = "person", .events = of_persons, .n_events = 1, .index = 1};
+	struct watch *both[] = {&household, &person};
+	struct ruleset two = {.watches = both, .n_watches = 2, .future_tolerance = HOUR, .reject_unknown_events = true};
+	struct decoder *alone = decoder;
+	decoder = decoder_new(&two);
+	household.topic = "events";
+	household.beside = &person;
+	assert_int_equal(decode_fields("\"type\":\"cn.person.seen\",\"subject\":\"p1\""), DECODE_EVENT);
+	assert_ptr_equal(event.watch, &person);
+	assert_int_equal(decode_fields(DISSOLVED), DECODE_EVENT);
+	assert_ptr_equal(event.watch, &household);
+	rejects("\"type\":\"cn.other\"", "type: found one that no watch of events knows, expected one of their events");
+	household.beside = NULL;
+	decoder_free(decoder);
+	decoder = alone;
+}
+
 static void reasons_hold_no_values(void **state)
 {
 	(void)state;
@@ -543,6 +564,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_json_object_is_refused),
 		cmocka_unit_test(every_cut_of_a_good_event_is_refused),
 		cmocka_unit_test(unknown_types_are_ignored_or_refused),
+		cmocka_unit_test(of_watches_that_read_one_topic_the_type_decides),
 		cmocka_unit_test(reasons_hold_no_values),
 		cmocka_unit_test(binary_mode_reads_headers),
 		cmocka_unit_test(binary_headers_are_checked),
