@@ -156,7 +156,7 @@ void load_calendars(struct loader *l)
 	if (!n)
 		return;
 	const char *near = cel_nearest(l->settings->calendar, names, n);
-	faults_add(l->faults, node_place(list[0].root),
+	faults_add(l->faults, node_place(l->calendar ? l->calendar : list[0].root),
 		   "no calendar is named `%s`, which the settings ask for; expected one%s%s%s", l->settings->calendar,
 		   near ? " (did you mean `" : "", near ? near : "", near ? "`?)" : "");
 }

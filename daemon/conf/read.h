@@ -14,6 +14,7 @@ struct loader {
 	struct ruleset *r;
 	struct zone_shelf *zones; /* in the ruleset's arena */
 	struct settings *settings;
+	const struct node *calendar; /* where the settings name theirs; NULL: nowhere */
 	const struct in_use *in_use; /* NULL: nothing is yet */
 	const struct documents *docs;
 	struct arena scratch;

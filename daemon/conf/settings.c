@@ -421,13 +421,18 @@ static void check_topics(struct loader *l, const struct node *root)
 		FAULT(l, root, "`min_insync_replicas` is above `replication`; expected at most %d", s->replication);
 }
 
+/* Where the setting is set: the environment overrides the file; NULL: nowhere. */
+static const struct node *given(struct loader *l, const struct node *root, const char *path)
+{
+	const struct node *n = from_environment(l, path);
+	return n ? n : from_file(root, path);
+}
+
 /* A worker doesn't go on by a lower revision than the one that a partition was judged by. */
 static void check_revision(struct loader *l, const struct node *root)
 {
 	int64_t was = l->in_use->revision, is = l->settings->revision;
-	const struct node *n = from_environment(l, "revision");
-	if (!n)
-		n = from_file(root, "revision");
+	const struct node *n = given(l, root, "revision");
 	if (is < was)
 		FAULT(l, n ? n : root,
 		      "`revision` is %lld, and %lld is in use; expected at least that (to go back to earlier rules, "
@@ -477,15 +482,14 @@ void load_settings(struct loader *l, const struct node *root)
 		const struct setting *row = &table[i];
 		if (row->initial) /* first, so that a fault leaves it */
 			row->read(l, value_node(l, "default", row->initial), row);
-		const struct node *n = from_environment(l, row->path);
-		if (!n)
-			n = from_file(root, row->path);
+		const struct node *n = given(l, root, row->path);
 		if (n)
 			row->read(l, n, row);
 		else if (!row->initial && strcmp(row->path, "instance") == 0 && root)
 			FAULT(l, root, "the settings have no `instance`; expected a name for this group of daemons");
 		l->settings->written[i] = n ? written_text(l, n) : row->initial ? row->initial : "";
 	}
+	l->calendar = given(l, root, "calendar");
 	warn_environment(l);
 	if (root)
 		check_topics(l, root);

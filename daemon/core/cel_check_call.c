@@ -288,6 +288,12 @@ static void list_types(char *out, size_t room, const struct overload *o, const s
 
 static void no_function(struct checker *k, struct node *node)
 {
+	unsigned binds = node->method ? cel_macro_names(node->name) : 0;
+	if (binds) {
+		cel_wrong(k, node, node->mark, node->mark_len, "%s() has another form: list.%s(%s, …)", node->name,
+			  node->name, binds == 2 ? "i, x" : "x");
+		return;
+	}
 	const char **names = cel_take(k->c, 2000 * sizeof *names);
 	size_t n = cel_overload_names(k->env, node->method, names, 2000);
 	const char *near = cel_nearest(node->name, names, n);

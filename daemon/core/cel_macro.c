@@ -31,6 +31,14 @@ static const struct macro loops[] = {
 	{"transformMapEntry", 4, 2, LOOP_ENTRIES, true},
 };
 
+unsigned cel_macro_names(const char *macro)
+{
+	for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+		if (strcmp(macro, loops[i].name) == 0)
+			return loops[i].vars;
+	return 0;
+}
+
 /* The name that a macro binds, written as its argument. */
 static const char *variable(struct compilation *c, const struct node *call, const struct node *arg)
 {
