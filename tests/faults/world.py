@@ -36,7 +36,7 @@ PATIENCE = 300  # s; for what takes seconds on an idle machine
 KAFKA = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500", "log.retention.check.interval.ms": "5000"}
 SANITIZER = re.compile(r"^.*(Sanitizer:|runtime error:).*$", re.M)
 STATE_OF_PARTITION = re.compile(r'shouwang_partition_state\{.*partition="(\d+)"')
-TAKING_OVER, RUNNING = 1, 2  # as daemon/run.h numbers them
+TAKING_OVER, RUNNING, STOPPED = 1, 2, 3  # as daemon/run.h numbers them
 SETTINGS = {"BATCH_EVENTS": BATCH, "LOG_LEVEL": "info"}
 
 
