@@ -16,8 +16,8 @@ enum decode_result {
 };
 /* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check (the tools, where what
  * comes out must depend on the events alone).  A reason reads "field: found …, expected …" and holds no data values.
- * watch: the first that reads the record's topic; the event is for the first of them that knows the type.  NULL: feedback
- * where the type is one, else for the first watch of all.  out borrows from the arena and the ruleset only. */
+ * watch: the first that reads the record's topic; the event is for the first of them that knows the type.  NULL:
+ * feedback where the type is one, else for the first watch of all.  out borrows from the arena and the ruleset only. */
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
 				struct arena *arena, struct event *out, struct err *why);
 /* A record of the feedback's topic: out->answer is set, out->watch is that of its case, and out->type where the watch's

@@ -33,7 +33,7 @@ enum feedback_mode { FEEDBACK_NEVER, FEEDBACK_ALSO, FEEDBACK_ONLY };
 struct reading {
 	struct decoder *decoder;
 	const struct watch *watch;
-	const struct event_type *type; /* NULL: not yet read, or unknown to the watch */
+	const struct event_type *type; /* NULL: not yet read, or unknown to the watches */
 	enum feedback_mode feedback;
 	struct arena *arena;
 	uint32_t seen, nulls; /* bit sets of the fields met, and of those that were null */

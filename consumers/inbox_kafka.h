@@ -10,7 +10,7 @@ enum topic_role { TOPIC_EVENTS, TOPIC_FEEDBACK, TOPIC_FORWARD };
 struct inbox_topic {
 	const char *name; /* the inbox keeps a copy */
 	enum topic_role role;
-	const struct watch *watch; /* of TOPIC_EVENTS: whose topic it is */
+	const struct watch *watch; /* of TOPIC_EVENTS: the first that reads it; others are `beside` it */
 };
 struct inbox_place {    /* a partition of a topic, and an offset in it */
 	uint32_t topic; /* index in the list subscribed to */

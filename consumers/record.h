@@ -10,8 +10,8 @@ struct record {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
-	int64_t timestamp; /* ms; of Kafka, or the file's reading */
-	struct str key, value; /* value.s NULL: none */
+	int64_t timestamp;                   /* ms; of Kafka, or the file's reading */
+	struct str key, value;               /* value.s NULL: none */
 	const struct record_header *headers; /* of the CloudEvents binary mode: ce_id, ce_type, …, content-type */
 	size_t n_headers;
 };

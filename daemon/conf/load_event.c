@@ -342,10 +342,10 @@ static const struct node *check_subject(struct loader *l, const struct node *n)
 }
 
 /* Feedback is about the subject that is its key, wherever the watch's other events say theirs. */
-static bool is_feedback(const struct node *key)
+bool is_feedback(const char *type)
 {
 	for (int kind = ANSWER_ACKNOWLEDGED; kind <= ANSWER_NOT_CONFIRMED; kind++)
-		if (node_is(key, answer_type((enum answer_kind)kind)))
+		if (strcmp(type, answer_type((enum answer_kind)kind)) == 0)
 			return true;
 	return false;
 }
@@ -362,7 +362,7 @@ void load_events(struct loader *l, struct watch *w, const struct node *map, cons
 			continue;
 		struct event_type *t = &w->events[w->n_events++];
 		*t = (struct event_type){.type = keep_text(l, key->text), .place = keep_place(l, key)};
-		struct event_load e = {.l = l, .w = w, .t = t, .subject = is_feedback(key) ? NULL : subject};
+		struct event_load e = {.l = l, .w = w, .t = t, .subject = is_feedback(t->type) ? NULL : subject};
 		load_event(&e, map->entries[i].value);
 	}
 	qsort(w->events, w->n_events, sizeof *w->events, by_type);

@@ -1,5 +1,6 @@
 /* Loads watches: facts and members here, measures and derived values in load_measure.c, events in load_event.c. */
 #include "../core/event.h"
+#include "../state/partition_record.h"
 #include "load.h"
 #include <string.h>
 
@@ -317,24 +318,28 @@ static void check_topic(struct loader *l, const struct node *n, const struct wat
 			      w->topic, s->topics.outcomes);
 }
 
-/* Of the watches that read one topic, each event is for the first that knows its type. */
+/* Of the watches that read one topic, each event is for the first that knows its type; feedback is for that of its
+ * case. */
 static void share_topic(struct loader *l, struct watch *w)
 {
-	struct watch *before = NULL;
-	for (uint32_t i = 0; i < w->index; i++) {
-		struct watch *other = l->r->watches[i];
-		if (!other->topic || strcmp(other->topic, w->topic) != 0)
-			continue;
-		before = other;
-		for (size_t t = 0; t < w->n_events; t++)
-			if (watch_event(other, str_of(w->events[t].type)))
-				faults_warn(l->faults, w->events[t].place,
-					    "events of type `%s` on `%s` are for the watch `%s`, this one gets none; "
-					    "expected a type or a topic of its own",
-					    w->events[t].type, w->topic, other->name);
-	}
+	struct watch *first = NULL, *before = NULL;
+	for (uint32_t i = 0; i < w->index; i++)
+		if (l->r->watches[i]->topic && strcmp(l->r->watches[i]->topic, w->topic) == 0) {
+			before = l->r->watches[i];
+			first = first ? first : before;
+		}
 	if (before)
 		before->beside = w;
+	for (size_t t = 0; first && t < w->n_events; t++) {
+		const struct watch *taker = first;
+		while (taker != w && !watch_event(taker, str_of(w->events[t].type)))
+			taker = taker->beside;
+		if (taker != w && !is_feedback(w->events[t].type))
+			faults_warn(l->faults, w->events[t].place,
+				    "events of type `%s` on `%s` are for the watch `%s`, this one gets none; expected "
+				    "a type or a topic of its own",
+				    w->events[t].type, w->topic, taker->name);
+	}
 }
 
 static void load_watch(struct loader *l, const struct node *root, struct watch *w)
@@ -360,6 +365,25 @@ static void load_watch(struct loader *l, const struct node *root, struct watch *
 	read_region_fact(l, w, node_get(root, "region"));
 }
 
+/* A partition's record has room for so many, of which two are the daemon's own. */
+static void count_topics(struct loader *l)
+{
+	const struct ruleset *r = l->r;
+	size_t n = 2;
+	for (size_t i = 0; i < r->n_watches; i++) {
+		const struct watch *w = r->watches[i];
+		bool again = !w->topic;
+		for (size_t k = 0; k < i && !again; k++)
+			again = r->watches[k]->topic && strcmp(r->watches[k]->topic, w->topic) == 0;
+		n += !again;
+		if (!again && n == MAX_TOPICS + 1)
+			faults_add(l->faults, w->place,
+				   "`%s` is one topic too many; expected at most %d for all watches, and several may "
+				   "read one",
+				   w->topic, MAX_TOPICS - 2);
+	}
+}
+
 void load_watches(struct loader *l)
 {
 	struct ruleset *r = l->r;
@@ -378,4 +402,5 @@ void load_watches(struct loader *l)
 		l->watch_nodes[i] = list[i].root;
 		load_watch(l, list[i].root, w);
 	}
+	count_topics(l);
 }

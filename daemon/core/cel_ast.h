@@ -58,7 +58,8 @@ struct node *cel_node_new(struct compilation *c, int kind, uint32_t pos, uint32_
 void cel_node_kids(struct compilation *c, struct node *node, struct node *const *kids, uint32_t n);
 /* A call that names a macro becomes what the macro means; else it is returned as it is. */
 struct node *cel_expand(struct compilation *c, struct node *call);
-unsigned cel_macro_names(const char *macro); /* how many names it binds at least; 0: there is no such macro over a list */
+unsigned
+cel_macro_names(const char *macro); /* how many names it binds at least; 0: there is no such macro over a list */
 /* The dotted name that the node spells, or NULL. */
 const char *cel_node_path(struct compilation *c, const struct node *node);
 void cel_check(struct compilation *c, struct node *root);

@@ -57,8 +57,7 @@ bool cel_time_add(struct cel_value a, struct cel_value b, bool minus, int kind, 
 	}
 	*sum = cel_timestamp(seconds, (uint32_t)nanos);
 	sum->kind = (uint8_t)kind;
-	return !over &&
-	       (kind == CEL_TIMESTAMP ? cel_timestamp_fits(seconds) : duration_fits(seconds, (uint32_t)nanos));
+	return !over && (kind == CEL_TIMESTAMP ? cel_timestamp_fits(seconds) : duration_fits(seconds, (uint32_t)nanos));
 }
 
 /* --- reading */

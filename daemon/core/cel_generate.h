@@ -25,7 +25,7 @@ uint32_t cel_here(const struct generator *g);
 struct ins *cel_at(struct generator *g, uint32_t i);
 /* The node's value goes somewhere where all fields of its records may be read. */
 void cel_whole(struct generator *g, const struct node *node);
-void *cel_keep(struct generator *g, size_t size);               /* in the program's pool, never NULL */
+void *cel_keep(struct generator *g, size_t size); /* in the program's pool, never NULL */
 
 void cel_into_call(struct generator *g, struct node *node, int16_t dst);
 void cel_into_unary(struct generator *g, struct node *node, int16_t dst);

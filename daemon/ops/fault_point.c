@@ -16,19 +16,26 @@ static const char *const names[N_FAULT_POINTS] = {
 #undef X
 };
 
-static struct {
-	atomic_int where; /* N_FAULT_POINTS: nowhere */
+/* Read once; only `left` and which of them counts change later. */
+struct armed {
+	enum fault_point where;
 	atomic_int left;
 	int every;  /* of fatal ones; else 0 */
 	long delay; /* µs */
 	int signal;
-	const char *next; /* what is to be armed then */
-} armed = {.where = N_FAULT_POINTS};
+};
+enum { MAX_ARMED = 4 };
+static struct armed list[MAX_ARMED];
+static size_t n_list;
+static atomic_size_t current; /* n_list: none */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void misread(const char *text)
 {
-	fprintf(stderr, "FAULT_POINT=%s: expected POINT:NUMBER[+MICROSECONDSus][=stop|=fatal][,…]\n", text);
+	fprintf(stderr,
+		"FAULT_POINT=%s: expected POINT:NUMBER[+MICROSECONDSus][=stop|=fatal], or several, each but the last "
+		"with =stop\n",
+		text);
 	_exit(2);
 }
 
@@ -41,68 +48,80 @@ static bool skip(const char **text, const char *word)
 	return true;
 }
 
-static void arm(const char *text)
+static bool arm(struct armed *a, const char **at)
 {
-	const char *at = text;
 	char *end;
 	int where = 0;
-	while (where < N_FAULT_POINTS && !skip(&at, names[where]))
+	while (where < N_FAULT_POINTS && !skip(at, names[where]))
 		where++;
-	if (where == N_FAULT_POINTS || !skip(&at, ":"))
-		misread(text);
-	armed.left = (int)strtol(at, &end, 10);
-	at = end;
-	armed.delay = 0;
-	if (skip(&at, "+")) {
-		armed.delay = strtol(at, &end, 10);
-		at = end;
-		if (!skip(&at, "us"))
+	if (where == N_FAULT_POINTS || !skip(at, ":"))
+		return false;
+	a->where = (enum fault_point)where;
+	a->left = (int)strtol(*at, &end, 10);
+	*at = end;
+	if (skip(at, "+")) {
+		a->delay = strtol(*at, &end, 10);
+		*at = end;
+		if (!skip(at, "us"))
+			return false;
+	}
+	a->signal = skip(at, "=stop") ? SIGSTOP : SIGKILL;
+	a->every = a->signal == SIGKILL && skip(at, "=fatal") ? a->left : 0;
+	return a->left > 0;
+}
+
+static void arm_all(void)
+{
+	const char *text = getenv("FAULT_POINT"), *at = text;
+	while (text) {
+		struct armed *a = &list[n_list++];
+		if (!arm(a, &at))
+			misread(text);
+		if (!*at)
+			return;
+		if (!skip(&at, ",") || a->signal != SIGSTOP || n_list == MAX_ARMED)
 			misread(text);
 	}
-	armed.signal = skip(&at, "=stop") ? SIGSTOP : SIGKILL;
-	armed.every = skip(&at, "=fatal") ? armed.left : 0;
-	armed.next = skip(&at, ",") ? at : NULL;
-	if (armed.left < 1 || (*at && !armed.next))
-		misread(text);
-	atomic_store(&armed.where, where);
 }
 
-static void arm_first(void)
+/* The point that strikes now, if it is of this kind. */
+static struct armed *passed(enum fault_point here, bool fatal)
 {
-	const char *text = getenv("FAULT_POINT");
-	if (text)
-		arm(text);
+	pthread_once(&once, arm_all);
+	size_t i = atomic_load(&current);
+	if (i >= n_list || list[i].where != here || (list[i].every != 0) != fatal)
+		return NULL;
+	return atomic_fetch_sub(&list[i].left, 1) == 1 ? &list[i] : NULL;
 }
 
-static void *strike(void *unused)
+static void *strike(void *opaque)
 {
-	struct timespec t = {armed.delay / 1000000, armed.delay % 1000000 * 1000};
-	(void)unused;
+	const struct armed *a = opaque;
+	struct timespec t = {a->delay / 1000000, a->delay % 1000000 * 1000};
 	nanosleep(&t, NULL);
-	raise(armed.signal); /* not kill: SIGSTOP would reach this thread last, when it is further */
-	if (armed.next)
-		arm(armed.next);
+	raise(a->signal); /* not kill: SIGSTOP would reach this thread last, when it is further */
+	atomic_fetch_add(&current, 1);
 	return NULL;
 }
 
 void fault_point(enum fault_point here)
 {
 	pthread_t thread;
-	pthread_once(&once, arm_first);
-	if ((int)here != atomic_load(&armed.where) || armed.every || atomic_fetch_sub(&armed.left, 1) != 1)
+	struct armed *a = passed(here, false);
+	if (!a)
 		return;
-	if (!armed.delay)
-		strike(NULL);
-	else if (pthread_create(&thread, NULL, strike, NULL) == 0)
+	if (!a->delay)
+		strike(a);
+	else if (pthread_create(&thread, NULL, strike, a) == 0)
 		pthread_detach(thread);
 }
 
 bool fault_fatal(enum fault_point here)
 {
-	pthread_once(&once, arm_first);
-	if ((int)here != atomic_load(&armed.where) || !armed.every || atomic_fetch_sub(&armed.left, 1) != 1)
+	struct armed *a = passed(here, true);
+	if (!a)
 		return false;
-	atomic_store(&armed.left, armed.every);
+	atomic_store(&a->left, a->every);
 	return true;
 }
 #endif

@@ -9,7 +9,8 @@ struct err {
 	char text[512];
 };
 __attribute__((format(printf, 2, 3))) bool err_set(struct err *e, const char *format, ...); /* returns false */
-__attribute__((format(printf, 2, 3))) bool err_prefix(struct err *e, const char *format, ...); /* "prefix: text"; returns false */
+__attribute__((format(printf, 2, 3))) bool err_prefix(struct err *e, const char *format,
+						      ...); /* "prefix: text"; returns false */
 
 /* A place in a configuration file; line and column count from 1, in characters; line 0: the whole file. */
 struct place {

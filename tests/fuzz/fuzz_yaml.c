@@ -1,5 +1,5 @@
-/* libFuzzer: any bytes as a configuration's one file.  Every place must lie in the file, every fault must have a sentence,
- * and what loads must be released whole. */
+/* libFuzzer: any bytes as a configuration's one file.  Every place must lie in the file, every fault must have a
+ * sentence, and what loads must be released whole. */
 #include "../../daemon/conf/documents.h"
 #include "../../daemon/conf/rule_test.h"
 #include <stdlib.h>

@@ -370,8 +370,9 @@ def two_watches_read_one_topic():
         d = s.daemon().start()
         at = "2026-01-05T12:00:00+08:00"
         s.post(s.events, *(s.settled(f"h-{i}", at, 200) for i in range(8)))
-        s.post(s.events, *(s.event("cn.admitted", f"h-{i % 20 % 7}", at, {"person_id": 100 + i % 20, "on": "2026-01-04",
-                                                                      "inpatient": True}) for i in range(40)))
+        s.post(s.events, *(s.event("cn.admitted", f"h-{person % 7}", at, {"person_id": 100 + person, "on": "2026-01-04",
+                                                                          "inpatient": True})
+                           for _ in range(2) for person in range(20)))
         s.settle(d)
         messages, _, reasons = s.verify_all()
         equal(collections.Counter(m["data"]["watch"] for m in messages), {"household": 8, "person": 20}, "messages")

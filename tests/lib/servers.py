@@ -9,6 +9,7 @@ As a module: Kafka, Redis, MockBroker, Daemon.  As a program, for ./run:
     servers.py serve redis DIR         likewise; prints the URL
 """
 
+import contextlib
 import ctypes
 import glob
 import os
@@ -305,6 +306,8 @@ class Gate:
             pass
         finally:
             for end in (source, target):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)  # close alone isn't heard while the other thread reads
                 end.close()
 
 

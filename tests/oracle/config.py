@@ -61,7 +61,7 @@ class Config:
             watch["measures"] = {n: Measure(watch["measures"], n) for n in watch["measures"]}
         self.units = {name: Unit(d) for name, d in of("unit").items()}
         self.rules = [Rule(self, d) for d in of("rule").values()]
-        self.types = {t: w for w in [*self.watches.values()][::-1] for t in w["events"]}
+        self.types = {t: w for _, w in sorted(self.watches.items(), reverse=True) for t in w["events"]}
 
     def expression(self, text):
         day = lambda run: lambda env, ts: run(self.clock.day(ts), env["#"])

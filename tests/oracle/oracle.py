@@ -299,7 +299,7 @@ class Oracle:
         event = json.loads(line, parse_float=decimal.Decimal)
         event["time_ms"] = instant(event["time"])
         watch = self.config.types.get(event["type"])
-        if not watch and event["type"] in FEEDBACK:
+        if event["type"] in FEEDBACK:
             watch = self.config.watches.get(event["data"].get("case", "").partition("/")[0])
         if not watch:
             return

@@ -422,14 +422,20 @@ static void unknown_types_are_ignored_or_refused(void **state)
 static void of_watches_that_read_one_topic_the_type_decides(void **state)
 {
 	(void)state;
-	static struct event_type of_persons[] = {{.type = "cn.person.seen"}};
-	static struct watch person = {.name = "person", .events = of_persons, .n_events = 1, .index = 1};
-	struct watch *both[] = {&household, &person};
-	struct ruleset two = {.watches = both, .n_watches = 2, .future_tolerance = HOUR, .reject_unknown_events = true};
+	static struct event_type of_persons[] = {{.type = "cn.household.dissolved"}, {.type = "cn.person.seen"}};
+	static struct event_type of_schools[] = {{.type = "cn.person.seen"}, {.type = "cn.school.left"}};
+	static struct watch school = {.name = "school", .events = of_schools, .n_events = 2, .index = 2};
+	static struct watch person = {
+		.name = "person", .events = of_persons, .n_events = 2, .index = 1, .beside = &school};
+	struct watch *all[] = {&household, &person, &school};
+	struct ruleset three = {
+		.watches = all, .n_watches = 3, .future_tolerance = HOUR, .reject_unknown_events = true};
 	struct decoder *alone = decoder;
-	decoder = decoder_new(&two);
+	decoder = decoder_new(&three);
 	household.topic = "events";
 	household.beside = &person;
+	assert_int_equal(decode_fields("\"type\":\"cn.school.left\",\"subject\":\"p1\""), DECODE_EVENT);
+	assert_ptr_equal(event.watch, &school);
 	assert_int_equal(decode_fields("\"type\":\"cn.person.seen\",\"subject\":\"p1\""), DECODE_EVENT);
 	assert_ptr_equal(event.watch, &person);
 	assert_int_equal(decode_fields(DISSOLVED), DECODE_EVENT);
