@@ -346,7 +346,7 @@ static uint32_t shown_level(const struct engine *e, const struct casefile *c, en
 	for (uint32_t i = 0; type != CASE_CLEARED && i < c->n_alerts; i++) {
 		const struct case_alert *entry = &c->alerts[i];
 		const struct alert *a = entry->in ? find_alert(e->s, entry->rule, entry->member) : NULL;
-		if (!a || !is_active(a))
+		if (!a || !is_active(a) || a->number != entry->joined)
 			continue;
 		if (entry->level > level[entry->left])
 			level[entry->left] = entry->level;

@@ -181,26 +181,31 @@ static bool may_mean(const struct ruleset *r, const struct rule *rule, size_t pl
 	return is == u || (u->otherwise >= 0 && is == &r->units[u->otherwise]);
 }
 
-/* Each of a rule's units answers for itself: was the case of the one in this place, or, before a reload, of none that
- * the rule has now? */
-static bool was_of(const struct ruleset *r, const struct rule *rule, size_t place, const struct casefile *from)
+/* Each of a rule's units answers for itself: was the case of one that means this unit now, or, before a reload, of none
+ * that the rule has now? */
+static bool was_of(struct engine *e, const struct rule *rule, const struct casefile *to, const struct casefile *from)
 {
-	bool known = false;
-	for (size_t i = 0; i < rule->n_units; i++)
-		known |= may_mean(r, rule, i, from->is);
-	return !known || may_mean(r, rule, place, from->is);
+	bool known = false, same = false;
+	for (size_t i = 0; i < rule->n_units; i++) {
+		const struct unit *is;
+		bool may = may_mean(e->ruleset, rule, i, from->is);
+		known |= may;
+		same |= may && str_equal(unit_for(e, rule->units[i], &is), to->unit);
+	}
+	return !known || same;
 }
 
 /* What was answered before the subject moved stays answered at the new unit: "an alert about a household already
  * handled" must not come (design.md, 1).  Where it speaks again there, it names that case. */
 static const struct case_alert *answered_before_move(struct engine *e, const struct casefile *to, const struct alert *a,
-						     size_t place, struct case_name *in)
+						     struct case_name *in)
 {
 	for (uint32_t i = 0; i < e->s->n_cases; i++) {
 		const struct casefile *from = &e->s->cases[i];
 		const struct case_alert *entry = from == to ? NULL : find_entry(from, a);
-		if (!entry || !entry->answered || is_addressed(e, a->is, from) ||
-		    !was_of(e->ruleset, a->is, place, from))
+		if (!entry || !entry->answered || is_addressed(e, a->is, from) || !was_of(e, a->is, to, from))
+			continue;
+		if (entry->in && entry->left && entry->joined == a->number) /* its answer went with it when it left */
 			continue;
 		*in = entry->answered_in;
 		if (in->unit.len == 0)
@@ -212,10 +217,10 @@ static const struct case_alert *answered_before_move(struct engine *e, const str
 	return NULL;
 }
 
-static void join(struct engine *e, struct casefile *c, const struct alert *a, size_t place)
+static void join(struct engine *e, struct casefile *c, const struct alert *a)
 {
 	struct case_alert entry = {.rule = a->rule, .member = a->member, .in = true, .until = TIME_NEVER};
-	const struct case_alert *before = answered_before_move(e, c, a, place, &entry.answered_in);
+	const struct case_alert *before = answered_before_move(e, c, a, &entry.answered_in);
 	count_anew(e, &entry, a);
 	if (before) {
 		entry.in = false;
@@ -236,7 +241,7 @@ void join_alerts(struct engine *e)
 			struct str name = unit_for(e, a->is->units[u], &is);
 			struct casefile *c = casefile_of(e, name, is);
 			if (!find_entry(c, a))
-				join(e, c, a, u);
+				join(e, c, a);
 		}
 	}
 }
