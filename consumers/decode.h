@@ -24,7 +24,6 @@ enum decode_result decode_event(struct decoder *d, const struct watch *watch, co
  * `events` name the type. */
 enum decode_result decode_feedback(struct decoder *d, const struct record *record, int64_t wall, struct arena *arena,
 				   struct event *out, struct err *why);
-bool answer_kind_of(struct str type, enum answer_kind *kind); /* false: no type of feedback */
 
 /* The partition of a key: murmur2 as Kafka's Java client has it. */
 int32_t partition_murmur2(struct str key, int32_t partitions);

@@ -4,14 +4,6 @@
 
 enum { CASE_MAX = 2 * SUBJECT_MAX, MAX_RULES = 1000 };
 
-bool answer_kind_of(struct str type, enum answer_kind *kind)
-{
-	for (*kind = ANSWER_ACKNOWLEDGED; *kind <= ANSWER_NOT_CONFIRMED; (*kind)++)
-		if (str_equal(type, str_of(answer_type(*kind))))
-			return true;
-	return false;
-}
-
 /* --- each field, by its name and what it must be */
 
 typedef bool take_field(struct reading *g, struct cel_value v, const char **found);

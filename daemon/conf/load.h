@@ -22,7 +22,6 @@ void load_measures(struct loader *l, struct watch *w, const struct node *map);
 void load_derived(struct loader *l, struct watch *w, const struct node *map);
 /* subject: the watch's `subject`, or NULL. */
 void load_events(struct loader *l, struct watch *w, const struct node *map, const struct node *subject);
-bool is_feedback(const char *type); /* what caseworkers send: case.handled and the like */
 const struct cel_type *field_cel_type(struct cel_env *env, const struct field *f);
 /* The key as a name in the watch's scope; NULL after a fault: no name, or taken by another. */
 const char *claim_name(struct loader *l, const struct watch *w, const struct node *key);

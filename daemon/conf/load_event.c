@@ -341,15 +341,6 @@ static const struct node *check_subject(struct loader *l, const struct node *n)
 	return l->faults->errors == errors ? n : NULL;
 }
 
-/* Feedback is about the subject that is its key, wherever the watch's other events say theirs. */
-bool is_feedback(const char *type)
-{
-	for (int kind = ANSWER_ACKNOWLEDGED; kind <= ANSWER_NOT_CONFIRMED; kind++)
-		if (strcmp(type, answer_type((enum answer_kind)kind)) == 0)
-			return true;
-	return false;
-}
-
 void load_events(struct loader *l, struct watch *w, const struct node *map, const struct node *subject)
 {
 	subject = check_subject(l, subject);
@@ -362,7 +353,10 @@ void load_events(struct loader *l, struct watch *w, const struct node *map, cons
 			continue;
 		struct event_type *t = &w->events[w->n_events++];
 		*t = (struct event_type){.type = keep_text(l, key->text), .place = keep_place(l, key)};
-		struct event_load e = {.l = l, .w = w, .t = t, .subject = is_feedback(t->type) ? NULL : subject};
+		/* Feedback is about the subject that is its key, wherever the watch's other events say theirs. */
+		enum answer_kind kind;
+		struct event_load e = {
+			.l = l, .w = w, .t = t, .subject = answer_kind_of(key->text, &kind) ? NULL : subject};
 		load_event(&e, map->entries[i].value);
 	}
 	qsort(w->events, w->n_events, sizeof *w->events, by_type);

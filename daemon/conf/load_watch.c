@@ -4,6 +4,8 @@
 #include "load.h"
 #include <string.h>
 
+enum { OWN_TOPICS = 2 }; /* feedback and forward, which a partition's record holds, too */
+
 static const char *const type_words[] = {"bool", "int", "double", "string", "date"};
 
 bool is_money(const char *unit)
@@ -323,6 +325,7 @@ static void check_topic(struct loader *l, const struct node *n, const struct wat
 static void share_topic(struct loader *l, struct watch *w)
 {
 	struct watch *first = NULL, *before = NULL;
+	enum answer_kind kind;
 	for (uint32_t i = 0; i < w->index; i++)
 		if (l->r->watches[i]->topic && strcmp(l->r->watches[i]->topic, w->topic) == 0) {
 			before = l->r->watches[i];
@@ -330,11 +333,15 @@ static void share_topic(struct loader *l, struct watch *w)
 		}
 	if (before)
 		before->beside = w;
+	else if (++l->n_topics == MAX_TOPICS - OWN_TOPICS + 1)
+		faults_add(l->faults, w->place,
+			   "`%s` is one topic too many; expected at most %d for all watches, and several may read one",
+			   w->topic, MAX_TOPICS - OWN_TOPICS);
 	for (size_t t = 0; first && t < w->n_events; t++) {
 		const struct watch *taker = first;
 		while (taker != w && !watch_event(taker, str_of(w->events[t].type)))
 			taker = taker->beside;
-		if (taker != w && !is_feedback(w->events[t].type))
+		if (taker != w && !answer_kind_of(str_of(w->events[t].type), &kind))
 			faults_warn(l->faults, w->events[t].place,
 				    "events of type `%s` on `%s` are for the watch `%s`, this one gets none; expected "
 				    "a type or a topic of its own",
@@ -365,25 +372,6 @@ static void load_watch(struct loader *l, const struct node *root, struct watch *
 	read_region_fact(l, w, node_get(root, "region"));
 }
 
-/* A partition's record has room for so many, of which two are the daemon's own. */
-static void count_topics(struct loader *l)
-{
-	const struct ruleset *r = l->r;
-	size_t n = 2;
-	for (size_t i = 0; i < r->n_watches; i++) {
-		const struct watch *w = r->watches[i];
-		bool again = !w->topic;
-		for (size_t k = 0; k < i && !again; k++)
-			again = r->watches[k]->topic && strcmp(r->watches[k]->topic, w->topic) == 0;
-		n += !again;
-		if (!again && n == MAX_TOPICS + 1)
-			faults_add(l->faults, w->place,
-				   "`%s` is one topic too many; expected at most %d for all watches, and several may "
-				   "read one",
-				   w->topic, MAX_TOPICS - 2);
-	}
-}
-
 void load_watches(struct loader *l)
 {
 	struct ruleset *r = l->r;
@@ -402,5 +390,4 @@ void load_watches(struct loader *l)
 		l->watch_nodes[i] = list[i].root;
 		load_watch(l, list[i].root, w);
 	}
-	count_topics(l);
 }

@@ -15,6 +15,7 @@ struct loader {
 	struct zone_shelf *zones; /* in the ruleset's arena */
 	struct settings *settings;
 	const struct node *calendar; /* where the settings name theirs; NULL: nowhere */
+	size_t n_topics;             /* that the watches read */
 	const struct in_use *in_use; /* NULL: nothing is yet */
 	const struct documents *docs;
 	struct arena scratch;

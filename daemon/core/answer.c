@@ -13,6 +13,14 @@ const char *answer_type(enum answer_kind kind)
 	return types[kind];
 }
 
+bool answer_kind_of(struct str type, enum answer_kind *kind)
+{
+	for (*kind = ANSWER_ACKNOWLEDGED; *kind <= ANSWER_NOT_CONFIRMED; (*kind)++)
+		if (str_equal(type, str_of(answer_type(*kind))))
+			return true;
+	return false;
+}
+
 /* Takes <watch>/<subject>/<unit>/<number> apart; a unit may hold a slash (township/360704102), a subject too. */
 static bool parse_case(const struct subject *s, struct str id, struct str *unit, uint64_t *number)
 {

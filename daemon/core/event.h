@@ -14,7 +14,8 @@ struct answer {
 	size_t n_rules;
 };
 
-const char *answer_type(enum answer_kind kind); /* "case.handled" */
+const char *answer_type(enum answer_kind kind);               /* "case.handled" */
+bool answer_kind_of(struct str type, enum answer_kind *kind); /* false: no type of feedback */
 
 struct event {
 	const struct watch *watch;
