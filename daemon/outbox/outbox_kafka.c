@@ -83,6 +83,8 @@ struct outbox *outbox_new(const struct settings *s, int32_t number, struct err *
 	return o;
 }
 
+/* The purge waits: an answer to what is in flight that comes while librdkafka (2.0.2 and newer) destroys the
+ * producer may set the text of the transaction's error, which is freed by then. */
 void outbox_close_producer(struct outbox *o)
 {
 	if (!o->rk)
@@ -91,7 +93,7 @@ void outbox_close_producer(struct outbox *o)
 		rd_kafka_topic_destroy(o->handles[i].topic);
 	o->n_handles = 0;
 	rd_kafka_queue_destroy(o->events);
-	rd_kafka_purge(o->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_purge(o->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	rd_kafka_destroy(o->rk); /* after it nothing borrowed is in use */
 	o->rk = NULL;
 	o->unreported = 0;
