@@ -394,12 +394,6 @@ static enum decode_result unknown_type(const struct reading *g, struct err *why)
 
 static bool finish(struct reading *g, const struct record *record, int64_t wall, struct event *out, struct err *why)
 {
-	*out = (struct event){.watch = g->watch,
-			      .type = g->type,
-			      .source = g->value[A_SOURCE],
-			      .id = g->value[A_ID],
-			      .data = g->data,
-			      .raw = g->raw};
 	if (!find_subject(g, record, out, why) || !find_time(g, record, wall, &out->time, why) || !check_data(g, why))
 		return false;
 	if (g->answer)
@@ -410,7 +404,14 @@ static bool finish(struct reading *g, const struct record *record, int64_t wall,
 static enum decode_result decode(struct reading *g, const struct record *record, int64_t wall, struct event *out,
 				 struct err *why)
 {
-	if (!read_record(g, record, why) || !check_attributes(g, why))
+	bool good = read_record(g, record, why) && check_attributes(g, why);
+	*out = (struct event){.watch = g->watch,
+			      .type = g->answer ? NULL : g->type,
+			      .source = g->value[A_SOURCE],
+			      .id = g->value[A_ID],
+			      .data = g->data,
+			      .raw = g->raw};
+	if (!good)
 		return DECODE_REJECTED;
 	if (!g->type && !g->answer)
 		return unknown_type(g, why);
@@ -423,6 +424,14 @@ enum decode_result decode_event(struct decoder *d, const struct watch *watch, co
 	struct reading g = {
 		.decoder = d, .watch = watch, .arena = arena, .feedback = watch ? FEEDBACK_NEVER : FEEDBACK_ALSO};
 	return decode(&g, record, wall, out, why);
+}
+
+const struct watch *decode_also(const struct event *e)
+{
+	const struct watch *w = e->type && !e->answer ? e->watch->beside : NULL;
+	while (w && !watch_event(w, str_of(e->type->type)))
+		w = w->beside;
+	return w;
 }
 
 enum decode_result decode_feedback(struct decoder *d, const struct record *record, int64_t wall, struct arena *arena,

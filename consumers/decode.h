@@ -16,10 +16,13 @@ enum decode_result {
 };
 /* wall: ms of the wall clock, for the tolerance of times in the future; TIME_NEVER: no check (the tools, where what
  * comes out must depend on the events alone).  A reason reads "field: found …, expected …" and holds no data values.
- * watch: the first that reads the record's topic; the event is for the first of them that knows the type.  NULL:
- * feedback where the type is one, else for the first watch of all.  out borrows from the arena and the ruleset only. */
+ * watch: the first that reads the record's topic; the event is for the first of them that knows the type, and for those
+ * that decode_also tells.  NULL: feedback where the type is one, else for the first watch of all.  out borrows from the
+ * arena and the ruleset only; its watch and type are set for what is rejected, too, as far as they are known. */
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
 				struct arena *arena, struct event *out, struct err *why);
+/* The next watch that reads the same topic and knows the same type: the record is decoded for it, too.  NULL: none. */
+const struct watch *decode_also(const struct event *e);
 /* A record of the feedback's topic: out->answer is set, out->watch is that of its case, and out->type where the watch's
  * `events` name the type. */
 enum decode_result decode_feedback(struct decoder *d, const struct record *record, int64_t wall, struct arena *arena,

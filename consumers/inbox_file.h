@@ -5,12 +5,14 @@
 #include "../daemon/util/err.h"
 #include <stddef.h>
 
+struct watch;
 struct file_record {
 	struct str text; /* the line without its end; lives as long as the inbox */
 	uint32_t file;   /* index in paths */
 	uint32_t line;   /* from 1 */
 	int64_t time;    /* ms; set by look */
 	int32_t partition;
+	const struct watch *watch; /* that it is for, where several are; NULL: the first that knows its type */
 };
 /* Sets time (INT64_MIN: none) and whatever else the caller wants of a record; called once for each, in the order of its
  * file. */

@@ -64,25 +64,59 @@ static void check_partition(struct worker *w, struct item *i)
 		reject(w, i, REJECT_PARTITION, why.text);
 }
 
-/* topic: where it came from first, before it was forwarded. */
-static enum decode_result decode_as(struct worker *w, struct item *i, const struct inbox_topic *topic, int64_t wall,
-				    struct err *why)
+/* For each further watch that knows the event's type.  told: why the event itself is rejected, which needn't be said
+ * again; else empty. */
+static void copy(struct worker *w, struct item *i, int64_t wall, const struct err *told)
 {
-	return topic->role == TOPIC_FEEDBACK
-		       ? decode_feedback(w->decoder, &i->record, wall, &w->collected, &i->event, why)
-		       : decode_event(w->decoder, topic->watch, &i->record, wall, &w->collected, &i->event, why);
+	struct event event;
+	struct copy **last = &i->copies;
+	for (const struct watch *next = decode_also(&i->event); next; next = decode_also(&event)) {
+		struct err why = {""};
+		bool good =
+			decode_event(w->decoder, next, &i->record, wall, &w->collected, &event, &why) == DECODE_EVENT;
+		if (!good && strcmp(why.text, told->text) == 0)
+			continue;
+		struct copy *c = arena_zero(&w->collected, sizeof *c);
+		c->watch = next;
+		if (good) {
+			c->partition = forward_partition(w, event.subject);
+			good = forward_fits(w, &i->record) ||
+			       err_set(&why, "data: the copy for the watch %s is too large to be forwarded",
+				       next->name);
+		}
+		c->reason = good ? NULL : arena_text(&w->collected, why.text, strlen(why.text));
+		*last = c;
+		last = &c->next;
+	}
+}
+
+/* topic: where it came from first, before it was forwarded; watch: whose copy it is, or NULL. */
+static enum decode_result decode_as(struct worker *w, struct item *i, const struct inbox_topic *topic,
+				    const struct watch *watch, int64_t wall, struct err *why)
+{
+	if (topic->role == TOPIC_FEEDBACK)
+		return decode_feedback(w->decoder, &i->record, wall, &w->collected, &i->event, why);
+	enum decode_result result =
+		decode_event(w->decoder, watch ? watch : topic->watch, &i->record, wall, &w->collected, &i->event, why);
+	if (topic == &w->topics[i->topic])
+		copy(w, i, wall, why);
+	if (!watch || i->event.watch == watch)
+		return result;
+	err_set(why, "%s: found a watch that doesn't know this type any more", ORIGIN_WATCH);
+	return DECODE_REJECTED;
 }
 
 static void decode(struct worker *w, const struct partition *p, struct item *i)
 {
 	struct err why;
 	why.text[0] = '\0';
+	const struct watch *watch = NULL;
 	const struct inbox_topic *topic = &w->topics[i->topic];
-	if (topic->role == TOPIC_FORWARD && !(topic = forward_origin(w, &i->record, &why))) {
+	if (topic->role == TOPIC_FORWARD && !(topic = forward_origin(w, &i->record, &watch, &why))) {
 		reject(w, i, REJECT_PARTITION, why.text);
 		return;
 	}
-	switch (decode_as(w, i, topic, wall_of(w, p), &why)) {
+	switch (decode_as(w, i, topic, watch, wall_of(w, p), &why)) {
 	case DECODE_EVENT:
 		i->kind = ITEM_EVENT;
 		i->key = changelog_key(&w->collected, i->event.watch, i->event.subject);

@@ -66,12 +66,11 @@ static void write_outcomes(struct worker *w, struct turn *t)
 			       t->outcomes.list[i].json);
 }
 
-static void write_misplaced(struct worker *w, struct turn *t)
+static void write_forwarded(struct worker *w, struct turn *t)
 {
 	struct item *i = t->items;
-	for (size_t n = 0; t->n_misplaced && n < t->n_items; n++, i = i->next)
-		if (i->kind == ITEM_MISPLACED)
-			forward_write(w, i);
+	for (size_t n = 0; t->n_forwarded && n < t->n_items; n++, i = i->next)
+		forward_write(w, i);
 }
 
 static void write_states(struct worker *w, struct turn *t)
@@ -87,9 +86,13 @@ static void write_states(struct worker *w, struct turn *t)
 static void write_rejects(struct worker *w, struct turn *t)
 {
 	struct item *i = t->items;
-	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next)
+	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next) {
 		if (i->reason)
 			outbox_reject(w->outbox, &i->record, i->reason);
+		for (const struct copy *c = i->copies; c; c = c->next)
+			if (c->reason)
+				outbox_reject(w->outbox, &i->record, c->reason);
+	}
 	for (i = t->timer_rejects; i; i = i->next)
 		outbox_reject(w->outbox, &i->record, i->reason);
 }
@@ -124,7 +127,7 @@ static enum outbox_answer transact(struct worker *w, struct round *r, struct err
 			continue;
 		write_messages(w, t);
 		write_outcomes(w, t);
-		write_misplaced(w, t);
+		write_forwarded(w, t);
 		write_states(w, t);
 		write_rejects(w, t);
 	}
@@ -219,8 +222,11 @@ static void count_turn(struct worker *w, const struct turn *t)
 {
 	uint64_t rejected[N_REJECT_CLASSES] = {0}, states = 0, bytes = 0;
 	const struct item *i = t->items;
-	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next)
+	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next) {
 		rejected[i->class] += i->reason != NULL;
+		for (const struct copy *c = i->copies; c; c = c->next)
+			rejected[REJECT_DECODE] += c->reason != NULL;
+	}
 	for (i = t->timer_rejects; i; i = i->next)
 		rejected[REJECT_TIMER]++;
 	for (size_t k = 0; k < t->n_subjects; k++) {
@@ -235,7 +241,7 @@ static void count_turn(struct worker *w, const struct turn *t)
 		meter_add(w->meter, w->series.rejected[k], rejected[k]);
 	for (size_t k = 0; k < t->messages.n; k++)
 		count_message(w, &t->messages.list[k]);
-	meter_add(w->meter, w->series.forwarded, t->n_misplaced);
+	meter_add(w->meter, w->series.forwarded, t->n_forwarded);
 	meter_add(w->meter, w->series.outcomes, t->outcomes.n);
 	meter_add(w->meter, w->series.states, states);
 	meter_add(w->meter, w->series.state_bytes, bytes);

@@ -1,6 +1,9 @@
 /* Misplaced events: a producer with another partitioner or key, or a watch that takes its subject from the data, leaves
  * an event in a partition that isn't its subject's.  It travels through the forward topic, once, in the transaction
- * that moves the offset past it; there it is read as an event of the topic that it came from. */
+ * that moves the offset past it; there it is read as an event of the topic that it came from.
+ *
+ * So does a copy of an event that several watches of one topic know: the first of them takes the event itself, each
+ * other one a copy with the watch's name, also where its subject is of the same partition. */
 #include "worker.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +36,18 @@ static bool whole_number(struct str text, int64_t *out)
 	return *end == '\0';
 }
 
-const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, struct err *why)
+/* False: there is no such watch any more, or it reads another topic. */
+static bool for_watch(const struct worker *w, const struct record *record, const struct inbox_topic *topic,
+		      const struct watch **watch, struct err *why)
+{
+	struct str name = origin(record, ORIGIN_WATCH);
+	*watch = name.len ? ruleset_watch(w->rules, name) : NULL;
+	return !name.len || (*watch && strcmp((*watch)->topic, topic->name) == 0) ||
+	       err_set(why, "%s: found a watch that doesn't read %s any more", ORIGIN_WATCH, topic->name);
+}
+
+const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, const struct watch **watch,
+					 struct err *why)
 {
 	struct str name = origin(record, ORIGIN_TOPIC);
 	if (!name.len || !whole_number(origin(record, ORIGIN_TIMESTAMP), &record->timestamp)) {
@@ -43,7 +57,7 @@ const struct inbox_topic *forward_origin(const struct worker *w, struct record *
 	}
 	for (size_t i = 0; i < w->n_topics; i++)
 		if (w->topics[i].role != TOPIC_FORWARD && str_equal(name, str_of(w->topics[i].name)))
-			return &w->topics[i];
+			return for_watch(w, record, &w->topics[i], watch, why) ? &w->topics[i] : NULL;
 	err_set(why, "%s: found a topic that no watch reads any more", ORIGIN_TOPIC);
 	return NULL;
 }
@@ -56,6 +70,11 @@ static size_t size_of(const struct record *record)
 	return size;
 }
 
+bool forward_fits(const struct worker *w, const struct record *record)
+{
+	return size_of(record) <= outbox_max_message(w->outbox);
+}
+
 bool forward_may(const struct worker *w, const struct item *i, struct err *why)
 {
 	if (w->topics[i->topic].role == TOPIC_FORWARD)
@@ -65,7 +84,7 @@ bool forward_may(const struct worker *w, const struct item *i, struct err *why)
 			" by the partitioner %s, and it was forwarded once already; have the rules or the number "
 			"of partitions changed meanwhile?",
 			i->record.partition, i->right, w->settings->partitioner);
-	if (size_of(&i->record) > outbox_max_message(w->outbox))
+	if (!forward_fits(w, &i->record))
 		return err_set(why,
 			       "subject: found in partition %" PRId32 ", expected in partition %" PRId32
 			       " by the partitioner %s, and the record is too large to be forwarded",
@@ -75,5 +94,9 @@ bool forward_may(const struct worker *w, const struct item *i, struct err *why)
 
 void forward_write(struct worker *w, const struct item *i)
 {
-	outbox_forward(w->outbox, &i->record, i->right);
+	if (i->kind == ITEM_MISPLACED)
+		outbox_forward(w->outbox, &i->record, i->right, NULL);
+	for (const struct copy *c = i->copies; c; c = c->next)
+		if (!c->reason)
+			outbox_forward(w->outbox, &i->record, c->partition, c->watch->name);
 }

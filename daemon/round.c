@@ -263,7 +263,11 @@ static void account(struct turn *t)
 		t->events[i->topic]++;
 		t->ignored[i->topic] += i->kind == ITEM_IGNORED;
 		t->n_rejected += i->reason != NULL;
-		t->n_misplaced += i->kind == ITEM_MISPLACED;
+		t->n_forwarded += i->kind == ITEM_MISPLACED;
+		for (const struct copy *c = i->copies; c; c = c->next) {
+			t->n_rejected += c->reason != NULL;
+			t->n_forwarded += c->reason == NULL;
+		}
 	}
 	t->after = i;
 	for (size_t k = 0; k < MAX_TOPICS; k++)

@@ -16,6 +16,12 @@
 /* --- records that were read and wait for their round */
 enum item_kind { ITEM_EVENT, ITEM_IGNORED, ITEM_REJECTED, ITEM_MISPLACED };
 enum reject_class { REJECT_DECODE, REJECT_PARTITION, REJECT_RULES, REJECT_SIZE, REJECT_TIMER, N_REJECT_CLASSES };
+struct copy { /* of a record, for a further watch that knows its type; by the forward topic, with the watch's name */
+	struct copy *next;
+	const struct watch *watch;
+	int32_t partition;  /* of its subject there */
+	const char *reason; /* why it is rejected instead; NULL: it isn't */
+};
 struct item {
 	struct item *next;
 	struct item *same; /* the next event of its subject; and its place in the round: */
@@ -30,6 +36,7 @@ struct item {
 	struct event event;
 	struct str key; /* of the changelog */
 	int32_t right;  /* ITEM_MISPLACED: the partition that it is forwarded to */
+	struct copy *copies;
 };
 
 struct reading {       /* of one topic in one partition */
@@ -180,12 +187,16 @@ void collect_done(struct worker *w, struct partition *p, size_t n, struct item *
 /* --- forward.c */
 /* The partition that a subject belongs to. */
 int32_t forward_partition(const struct worker *w, struct str subject);
-/* A record of the forward topic takes its origin's timestamp and topic.  NULL: it isn't one of ours, why says so. */
-const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, struct err *why);
+/* A record of the forward topic takes its origin's timestamp and topic.  watch: the one that it is a copy for; NULL: it
+ * is no copy.  NULL: it isn't one of ours, why says so. */
+const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, const struct watch **watch,
+					 struct err *why);
+/* Is there room for the headers of its origin? */
+bool forward_fits(const struct worker *w, const struct record *record);
 /* Can it be forwarded?  A record of the forward topic never again, one that is too large for it neither.  False: why.
  */
 bool forward_may(const struct worker *w, const struct item *i, struct err *why);
-/* In the running transaction. */
+/* What of it is misplaced or a copy, in the running transaction. */
 void forward_write(struct worker *w, const struct item *i);
 
 /* --- partitions.c */
@@ -233,7 +244,7 @@ struct turn { /* one partition's part of a round */
 	struct partition *partition;
 	struct item *items; /* the first n of them */
 	struct item *after; /* the one behind them */
-	size_t n_items, n_rejected, n_misplaced;
+	size_t n_items, n_rejected, n_forwarded;
 	uint32_t events[MAX_TOPICS], ignored[MAX_TOPICS];
 	struct cache_load load;
 	size_t due_share;   /* of other subjects' timers to take */

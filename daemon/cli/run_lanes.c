@@ -49,22 +49,57 @@ static void look(void *ctx, struct file_record *record)
 	}
 }
 
+static void put(struct run *r, const struct file_record *record)
+{
+	struct lane *lane = &r->lanes[record->partition];
+	ARENA_PUSH_ROOM(&r->texts, lane->list, lane->n, lane->cap);
+	lane->list[lane->n] = *record;
+	lane->list[lane->n++].text = arena_str(&r->texts, record->text);
+	ARENA_PUSH_ROOM(&r->texts, r->order, r->n_order, r->cap_order);
+	r->order[r->n_order++] = record->partition;
+}
+
+/* For each further watch that knows the event's type; what was rejected for the first isn't told again. */
+static void put_copies(struct run *r, struct file_record record)
+{
+	struct event event;
+	struct err told = {0};
+	arena_reset(&r->look);
+	struct record read = {.value = record.text};
+	decode_event(r->decoder, NULL, &read, TIME_NEVER, &r->look, &event, &told);
+	while ((record.watch = decode_also(&event))) {
+		struct err why = {0};
+		if (decode_event(r->decoder, record.watch, &read, TIME_NEVER, &r->look, &event, &why) == DECODE_EVENT) {
+			record.time = event.time;
+			record.partition = run_partition(r, event.subject);
+			put(r, &record);
+		} else if (strcmp(why.text, told.text) != 0) {
+			add_reject(r, &record, &why);
+		}
+	}
+}
+
+static bool any_beside(const struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->n_watches; i++)
+		if (rules->watches[i]->beside)
+			return true;
+	return false;
+}
+
 static bool sort_into_lanes(struct run *r, struct err *why)
 {
+	bool copies = any_beside(r->part->config.ruleset);
 	struct file_record record;
 	struct inbox_file *in = inbox_file_open(r->paths + r->part->first, r->part->n, look, r, why);
 	r->n_order = 0;
 	if (!in)
 		return false;
 	while (inbox_file_next(in, &record)) {
-		if (record.partition < 0)
-			continue;
-		struct lane *lane = &r->lanes[record.partition];
-		ARENA_PUSH_ROOM(&r->texts, lane->list, lane->n, lane->cap);
-		lane->list[lane->n] = record;
-		lane->list[lane->n++].text = arena_str(&r->texts, record.text);
-		ARENA_PUSH_ROOM(&r->texts, r->order, r->n_order, r->cap_order);
-		r->order[r->n_order++] = record.partition;
+		if (record.partition >= 0)
+			put(r, &record);
+		if (copies)
+			put_copies(r, record);
 	}
 	inbox_file_close(in);
 	return true;
@@ -185,13 +220,12 @@ static void emit(struct run *r, struct lane *lane)
 
 /* --- stepping */
 
-/* watch NULL: the one that knows the type. */
-static bool step(struct run *r, const struct file_record *record, const struct watch *watch, struct err *why)
+/* A record that was put into a lane, or an outcome, for one watch. */
+static bool step(struct run *r, const struct file_record *record, struct event *event, struct err *why)
 {
-	struct event event;
 	struct err rejected = {0};
-	switch (decode_event(r->decoder, watch, &(struct record){.value = record->text}, TIME_NEVER, &r->events, &event,
-			     &rejected)) {
+	switch (decode_event(r->decoder, record->watch, &(struct record){.value = record->text}, TIME_NEVER, &r->events,
+			     event, &rejected)) {
 	case DECODE_EVENT:
 		break;
 	case DECODE_IGNORED:
@@ -201,12 +235,12 @@ static bool step(struct run *r, const struct file_record *record, const struct w
 		add_reject(r, record, &rejected);
 		return true;
 	}
-	struct lane *lane = &r->lanes[run_partition(r, event.subject)];
+	struct lane *lane = &r->lanes[run_partition(r, event->subject)];
 	int64_t clock = batch_clock(lane->batch);
-	if (!load(lane, memory_get(lane->memory, event.watch, event.subject), why) ||
-	    !load_due(lane, event.time > clock ? event.time : clock, why))
+	if (!load(lane, memory_get(lane->memory, event->watch, event->subject), why) ||
+	    !load_due(lane, event->time > clock ? event->time : clock, why))
 		return false;
-	if (!batch_event(lane->batch, &event, event.time, &r->fx, &rejected))
+	if (!batch_event(lane->batch, event, event->time, &r->fx, &rejected))
 		add_reject(r, record, &rejected);
 	emit(r, lane);
 	return true;
@@ -218,8 +252,10 @@ static bool settle(struct run *r, struct err *why)
 	for (struct delivery *d; (d = r->pending);) {
 		if (!(r->pending = d->next))
 			r->last_pending = &r->pending;
-		if (!step(r, &d->record, r->fed, why))
-			return false;
+		struct event event;
+		for (d->record.watch = r->fed; d->record.watch; d->record.watch = decode_also(&event))
+			if (!step(r, &d->record, &event, why))
+				return false;
 	}
 	return true;
 }
@@ -228,6 +264,7 @@ static bool settle(struct run *r, struct err *why)
 static bool step_all(struct run *r, int32_t first, int32_t n, struct err *why)
 {
 	int64_t room = 0;
+	struct event event;
 	for (size_t i = 0; i < r->n_order; i++) {
 		int32_t p = r->order[i];
 		struct lane *lane = &r->lanes[p];
@@ -237,7 +274,7 @@ static bool step_all(struct run *r, int32_t first, int32_t n, struct err *why)
 			begin(r, first, n);
 			room = r->batch_size;
 		}
-		if (!step(r, &lane->list[lane->at++], NULL, why) || !settle(r, why))
+		if (!step(r, &lane->list[lane->at++], &event, why) || !settle(r, why))
 			return false;
 		if (--room == 0 && !store(r, first, n, why))
 			return false;

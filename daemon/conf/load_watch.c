@@ -320,33 +320,19 @@ static void check_topic(struct loader *l, const struct node *n, const struct wat
 			      w->topic, s->topics.outcomes);
 }
 
-/* Of the watches that read one topic, each event is for the first that knows its type; feedback is for that of its
- * case. */
+/* Of the watches that read one topic, an event is for each that knows its type; feedback is for that of its case. */
 static void share_topic(struct loader *l, struct watch *w)
 {
-	struct watch *first = NULL, *before = NULL;
-	enum answer_kind kind;
+	struct watch *before = NULL;
 	for (uint32_t i = 0; i < w->index; i++)
-		if (l->r->watches[i]->topic && strcmp(l->r->watches[i]->topic, w->topic) == 0) {
+		if (l->r->watches[i]->topic && strcmp(l->r->watches[i]->topic, w->topic) == 0)
 			before = l->r->watches[i];
-			first = first ? first : before;
-		}
 	if (before)
 		before->beside = w;
 	else if (++l->n_topics == MAX_TOPICS - OWN_TOPICS + 1)
 		faults_add(l->faults, w->place,
 			   "`%s` is one topic too many; expected at most %d for all watches, and several may read one",
 			   w->topic, MAX_TOPICS - OWN_TOPICS);
-	for (size_t t = 0; first && t < w->n_events; t++) {
-		const struct watch *taker = first;
-		while (taker != w && !watch_event(taker, str_of(w->events[t].type)))
-			taker = taker->beside;
-		if (taker != w && !answer_kind_of(str_of(w->events[t].type), &kind))
-			faults_warn(l->faults, w->events[t].place,
-				    "events of type `%s` on `%s` are for the watch `%s`, this one gets none; expected "
-				    "a type or a topic of its own",
-				    w->events[t].type, w->topic, taker->name);
-	}
 }
 
 static void load_watch(struct loader *l, const struct node *root, struct watch *w)

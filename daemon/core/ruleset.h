@@ -125,8 +125,7 @@ struct name { /* by the CEL variable's index */
 
 struct watch {
 	const char *name, *title, *topic;
-	const struct watch
-		*beside; /* the next that reads the same topic: each event is for the first that knows its type */
+	const struct watch *beside; /* the next that reads the same topic: an event is for each that knows its type */
 	uint32_t index;
 	int32_t region; /* index of the fact that holds the division code; -1: none */
 	struct field *facts;

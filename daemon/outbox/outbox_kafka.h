@@ -21,6 +21,7 @@ enum outbox_answer {
 #define ORIGIN_PARTITION "origin_partition"
 #define ORIGIN_OFFSET "origin_offset"
 #define ORIGIN_TIMESTAMP "origin_timestamp"
+#define ORIGIN_WATCH "origin_watch" /* of a copy: the watch that it is for */
 enum { REJECT_BYTES = 64 * 1024 };
 
 /* A partition of the changelog that the transaction touches; the caller's, zeroed but for the first two. */
@@ -67,8 +68,9 @@ void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, 
 void outbox_message(struct outbox *o, const char *topic, struct str key, struct str value);
 /* record: what is rejected, its value cut to REJECT_BYTES or to what the topics take; reason names the field. */
 void outbox_reject(struct outbox *o, const struct record *record, const char *reason);
-/* A record on its way to another partition of the forward topic: as it is, with its origin (ORIGIN_…) in headers. */
-void outbox_forward(struct outbox *o, const struct record *record, int32_t partition);
+/* A record on its way to another partition of the forward topic: as it is, with its origin (ORIGIN_…) in headers.
+ * watch: of a copy; else NULL. */
+void outbox_forward(struct outbox *o, const struct record *record, int32_t partition, const char *watch);
 /* Sends the offsets, waits for all reports, commits.  Whatever the answer, nothing borrowed is needed any more. */
 struct rd_kafka_consumer_group_metadata_s;
 enum outbox_answer outbox_commit(struct outbox *o, const struct outbox_offset *offsets, size_t n,

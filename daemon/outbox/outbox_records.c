@@ -76,17 +76,20 @@ static void header_number(rd_kafka_headers_t *headers, const char *name, int64_t
 static bool is_origin(struct str name)
 {
 	return str_equal(name, STR(ORIGIN_TOPIC)) || str_equal(name, STR(ORIGIN_PARTITION)) ||
-	       str_equal(name, STR(ORIGIN_OFFSET)) || str_equal(name, STR(ORIGIN_TIMESTAMP));
+	       str_equal(name, STR(ORIGIN_OFFSET)) || str_equal(name, STR(ORIGIN_TIMESTAMP)) ||
+	       str_equal(name, STR(ORIGIN_WATCH));
 }
 
 /* Headers of these names that came along are another journey's. */
-void outbox_forward(struct outbox *o, const struct record *record, int32_t partition)
+void outbox_forward(struct outbox *o, const struct record *record, int32_t partition, const char *watch)
 {
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 5);
 	header(headers, ORIGIN_TOPIC, record->topic);
 	header_number(headers, ORIGIN_PARTITION, record->partition);
 	header_number(headers, ORIGIN_OFFSET, record->offset);
 	header_number(headers, ORIGIN_TIMESTAMP, record->timestamp);
+	if (watch)
+		header(headers, ORIGIN_WATCH, watch);
 	for (size_t i = 0; i < record->n_headers; i++) {
 		const struct record_header *h = &record->headers[i];
 		if (!is_origin(h->name))

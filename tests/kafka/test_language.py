@@ -325,6 +325,7 @@ def a_record_that_cant_be_forwarded_is_rejected_with_its_reason():
         records = [({**origin}, (right + 1) % P, "forwarded once already"),
                    ({}, right, "origin_topic: found nothing"),
                    ({**origin, "origin_topic": "elsewhere"}, right, "origin_topic: found a topic that no watch reads"),
+                   ({**origin, "origin_watch": "person"}, right, "origin_watch: found a watch that doesn't read"),
                    ({**origin, "origin_timestamp": "x"}, right, "origin_timestamp")]
         s.peek("send", s.forward, given="\n".join(json.dumps(
             {"value": event, "key": subject, "partition": p, "headers": headers}) for headers, p, _ in records).encode())
@@ -364,19 +365,62 @@ def a_subject_in_the_data_decides_the_partition():
         test_kafka.stop(d)
 
 
+# --- watches that share a topic
+
+def admitted(s, person, household, time, **data):
+    return s.event("cn.admitted", household, time, {"person_id": person, "on": "2026-01-04", "inpatient": True, **data})
+
+
+def share(s, of_households=""):
+    """Persons' events come on the households' topic; some of their types may be the households', too."""
+    s.patch("watches/all.yaml", rf"^topic: *{s.persons}", f"topic: {s.events}")
+    s.patch("watches/all.yaml", r"^  cn\.tick:\n", of_households + "  cn.tick:\n")
+
+
 def two_watches_read_one_topic():
     with language() as s:
-        s.patch("watches/all.yaml", rf"^topic: *{s.persons}", f"topic: {s.events}")
+        share(s)
         d = s.daemon().start()
         at = "2026-01-05T12:00:00+08:00"
         s.post(s.events, *(s.settled(f"h-{i}", at, 200) for i in range(8)))
-        s.post(s.events, *(s.event("cn.admitted", f"h-{person % 7}", at, {"person_id": 100 + person, "on": "2026-01-04",
-                                                                          "inpatient": True})
-                           for _ in range(2) for person in range(20)))
+        s.post(s.events, *(admitted(s, 100 + person, f"h-{person % 7}", at) for _ in range(2) for person in range(20)))
         s.settle(d)
         messages, _, reasons = s.verify_all()
         equal(collections.Counter(m["data"]["watch"] for m in messages), {"household": 8, "person": 20}, "messages")
         equal(reasons, {}, "reasons")
+        test_kafka.stop(d)
+
+
+def two_watches_know_one_type_and_each_gets_the_event_once_whatever_is_killed():
+    with language(BATCH_EVENTS=60) as s:
+        share(s, "  cn.admitted:\n    at: data.on\n    add: {paid: data.paid}\n")
+        at = "2026-01-05T12:00:00+08:00"
+        events = [admitted(s, f"p-{i}", f"h-{i}", at, paid=60) for i in range(500)]
+        events += [admitted(s, f"p-{i}", f"h-{i}", at, paid=60) for i in range(500)]
+        nobody = s.event("cn.admitted", "h-1", at, {"on": "2026-01-04", "paid": 1000})
+        unpaid = admitted(s, "p-1", "h-1", at, paid="x")
+        neither = s.event("cn.admitted", "h-1", at, {"on": 5})
+        s.post(s.events, *events, nobody, unpaid, neither, admitted(s, "p-1", "h-1", "soon", paid=1))
+        for n in (150, 500, 900):
+            d = s.daemon().start()
+            wait_until(f"{n} events", 60, lambda: d.must_run() or d.total("shouwang_events_total") >= n)
+            d.kill()
+        d = s.daemon().start()
+        wanted = len(s.engine_alone()[0])
+        wait_until("all messages", 90, lambda: d.must_run() or len(s.told()) >= wanted)
+        wait_until("an idle daemon", 30, lambda: sum(
+            v for k, v in d.metrics().items() if k.startswith("shouwang_lag_events")) == 0)
+        messages, _, reasons = s.verify_all()
+        equal(collections.Counter((m["data"]["watch"], m["type"], m["data"]["level"]) for m in messages), {
+            ("household", "case.opened", "yellow"): 500, ("household", "case.raised", "red"): 1,
+            ("person", "case.opened", "yellow"): 500}, "messages")
+        equal(reasons, {"data.on: found an integer, expected a time (a timestamp, 2015-03-02 or 2015-03)": 1,
+                        "data.paid: found a string, expected an amount of money": 1,
+                        "data.person_id: found nothing, expected a key (a string or a whole number)": 2,
+                        "time: found another text, expected an RFC 3339 timestamp": 1}, "reasons")
+        copies = collections.Counter((r["headers"]["origin_watch"], r["headers"]["origin_partition"],
+                                      r["headers"]["origin_offset"]) for r in s.read(s.forward))
+        equal((len(copies), set(copies.values()), {watch for watch, *_ in copies}), (1001, {1}, {"person"}), "copies")
         test_kafka.stop(d)
 
 

@@ -436,11 +436,17 @@ static void of_watches_that_read_one_topic_the_type_decides(void **state)
 	household.beside = &person;
 	assert_int_equal(decode_fields("\"type\":\"cn.school.left\",\"subject\":\"p1\""), DECODE_EVENT);
 	assert_ptr_equal(event.watch, &school);
+	assert_null(decode_also(&event));
 	assert_int_equal(decode_fields("\"type\":\"cn.person.seen\",\"subject\":\"p1\""), DECODE_EVENT);
 	assert_ptr_equal(event.watch, &person);
+	assert_ptr_equal(decode_also(&event), &school);
 	assert_int_equal(decode_fields(DISSOLVED), DECODE_EVENT);
 	assert_ptr_equal(event.watch, &household);
+	assert_ptr_equal(decode_also(&event), &person);
+	rejects(DISSOLVED ",\"time\":\"x\"", "time: found another text, expected an RFC 3339 timestamp");
+	assert_ptr_equal(decode_also(&event), &person); /* for which it may be good */
 	rejects("\"type\":\"cn.other\"", "type: found one that no watch of events knows, expected one of their events");
+	assert_null(decode_also(&event));
 	household.beside = NULL;
 	decoder_free(decoder);
 	decoder = alone;
