@@ -127,7 +127,7 @@ static void keep_attribute(struct reading *g, enum attribute a, struct str value
 		return;
 	const struct ruleset *r = g->decoder->ruleset;
 	const struct event_type *type = NULL;
-	for (const struct watch *w = g->watch; w && !type; w = w->beside)
+	for (const struct watch *w = g->watch; w && !type; w = g->alone ? NULL : w->beside)
 		if ((type = watch_event(w, value)))
 			g->watch = w;
 	for (size_t i = 0; !g->watch && i < r->n_watches; i++)
@@ -381,7 +381,7 @@ static enum decode_result unknown_type(const struct reading *g, struct err *why)
 		return DECODE_IGNORED;
 	if (g->feedback == FEEDBACK_ONLY)
 		err_set(why, "type: found one that is no feedback, expected case.handled or the like");
-	else if (g->watch && g->watch->beside)
+	else if (g->watch && g->watch->beside && !g->alone)
 		err_set(why, "type: found one that no watch of %s knows, expected one of their events",
 			g->watch->topic);
 	else if (g->watch)
@@ -423,6 +423,13 @@ enum decode_result decode_event(struct decoder *d, const struct watch *watch, co
 {
 	struct reading g = {
 		.decoder = d, .watch = watch, .arena = arena, .feedback = watch ? FEEDBACK_NEVER : FEEDBACK_ALSO};
+	return decode(&g, record, wall, out, why);
+}
+
+enum decode_result decode_event_for(struct decoder *d, const struct watch *watch, const struct record *record,
+				    int64_t wall, struct arena *arena, struct event *out, struct err *why)
+{
+	struct reading g = {.decoder = d, .watch = watch, .arena = arena, .feedback = FEEDBACK_NEVER, .alone = true};
 	return decode(&g, record, wall, out, why);
 }
 

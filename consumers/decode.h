@@ -21,8 +21,11 @@ enum decode_result {
  * arena and the ruleset only; its watch and type are set for what is rejected, too, as far as they are known. */
 enum decode_result decode_event(struct decoder *d, const struct watch *watch, const struct record *record, int64_t wall,
 				struct arena *arena, struct event *out, struct err *why);
-/* The next watch that reads the same topic and knows the same type: the record is decoded for it, too.  NULL: none. */
+/* The next watch that reads the same topic and knows the same type: the event is for it, too.  NULL: none. */
 const struct watch *decode_also(const struct event *e);
+/* For this watch and none beside it; a type that it doesn't know is an unknown one. */
+enum decode_result decode_event_for(struct decoder *d, const struct watch *watch, const struct record *record,
+				    int64_t wall, struct arena *arena, struct event *out, struct err *why);
 /* A record of the feedback's topic: out->answer is set, out->watch is that of its case, and out->type where the watch's
  * `events` name the type. */
 enum decode_result decode_feedback(struct decoder *d, const struct record *record, int64_t wall, struct arena *arena,

@@ -35,6 +35,7 @@ struct reading {
 	const struct watch *watch;
 	const struct event_type *type; /* NULL: not yet read, or unknown to the watches */
 	enum feedback_mode feedback;
+	bool alone; /* the watch itself is meant, not those beside it */
 	struct arena *arena;
 	uint32_t seen, nulls; /* bit sets of the fields met, and of those that were null */
 	struct str value[N_ATTRIBUTES];

@@ -51,83 +51,106 @@ static int64_t wall_of(const struct worker *w, const struct partition *p)
 	return w->settings->clock == CLOCK_EVENTS ? TIME_NEVER : round_now(w, p);
 }
 
-static void check_partition(struct worker *w, struct item *i)
+static struct passage *add_passage(struct worker *w, struct item *i, const struct watch *watch)
+{
+	struct passage **last = &i->passages;
+	while (*last)
+		last = &(*last)->next;
+	*last = arena_zero(&w->collected, sizeof **last);
+	(*last)->watch = watch;
+	return *last;
+}
+
+/* Can it go to the partition of its subject there?  False: why. */
+static bool fits(const struct worker *w, const struct item *i, const struct watch *watch, int32_t partition,
+		 struct err *why)
+{
+	return forward_fits(w, &i->record, watch) ||
+	       err_set(why,
+		       "data: found a record that is too large to be forwarded to partition %" PRId32
+		       ", where its subject is%s%s",
+		       partition, watch ? " for the watch " : "", watch ? watch->name : "");
+}
+
+/* Here, or through the forward topic?  watch NULL: feedback. */
+static void place(struct worker *w, struct item *i, const struct watch *watch)
 {
 	struct err why;
 	why.text[0] = '\0';
-	i->right = forward_partition(w, i->event.subject);
-	if (i->right == i->record.partition)
+	int32_t right = forward_partition(w, i->event.subject);
+	bool arrived = w->topics[i->topic].role == TOPIC_FORWARD;
+	if (right == i->record.partition && (arrived || !watch || !watch->by_copy))
 		return;
-	if (forward_may(w, i, &why))
-		i->kind = ITEM_MISPLACED;
-	else
-		reject(w, i, REJECT_PARTITION, why.text);
+	if (arrived)
+		err_set(&why,
+			"subject: found in partition %" PRId32 ", expected in partition %" PRId32
+			" by the partitioner %s, and it was forwarded once already; have the rules or the number of "
+			"partitions changed meanwhile?",
+			i->record.partition, right, w->settings->partitioner);
+	else if (fits(w, i, watch, right, &why)) {
+		i->kind = ITEM_FORWARDED;
+		add_passage(w, i, watch)->partition = right;
+		return;
+	}
+	reject(w, i, REJECT_PARTITION, why.text);
 }
 
-/* For each further watch that knows the event's type.  told: why the event itself is rejected, which needn't be said
- * again; else empty. */
-static void copy(struct worker *w, struct item *i, int64_t wall, const struct err *told)
+/* Is this the reason of one of the watches before? */
+static bool told(const struct item *i, const char *reason)
+{
+	bool found = i->kind == ITEM_REJECTED && strcmp(i->reason, reason) == 0;
+	for (const struct passage *p = i->passages; p && !found; p = p->next)
+		found = p->reason && strcmp(p->reason, reason) == 0;
+	return found;
+}
+
+/* Copies for further watches that know the event's type, or the reason why not, where it isn't that of one before. */
+static void copy(struct worker *w, struct item *i, int64_t wall)
 {
 	struct event event;
-	struct copy **last = &i->copies;
 	for (const struct watch *next = decode_also(&i->event); next; next = decode_also(&event)) {
 		struct err why = {""};
-		bool good =
-			decode_event(w->decoder, next, &i->record, wall, &w->collected, &event, &why) == DECODE_EVENT;
-		if (!good && strcmp(why.text, told->text) == 0)
-			continue;
-		struct copy *c = arena_zero(&w->collected, sizeof *c);
-		c->watch = next;
-		if (good) {
-			c->partition = forward_partition(w, event.subject);
-			good = forward_fits(w, &i->record) ||
-			       err_set(&why, "data: the copy for the watch %s is too large to be forwarded",
-				       next->name);
-		}
-		c->reason = good ? NULL : arena_text(&w->collected, why.text, strlen(why.text));
-		*last = c;
-		last = &c->next;
+		arena_reset(&w->effects); /* of no turn now */
+		enum decode_result result =
+			decode_event_for(w->decoder, next, &i->record, wall, &w->effects, &event, &why);
+		int32_t partition = result == DECODE_EVENT ? forward_partition(w, event.subject) : -1;
+		if (result == DECODE_EVENT && fits(w, i, next, partition, &why))
+			add_passage(w, i, next)->partition = partition;
+		else if (!told(i, why.text))
+			add_passage(w, i, next)->reason = arena_text(&w->collected, why.text, strlen(why.text));
 	}
-}
-
-/* topic: where it came from first, before it was forwarded; watch: whose copy it is, or NULL. */
-static enum decode_result decode_as(struct worker *w, struct item *i, const struct inbox_topic *topic,
-				    const struct watch *watch, int64_t wall, struct err *why)
-{
-	if (topic->role == TOPIC_FEEDBACK)
-		return decode_feedback(w->decoder, &i->record, wall, &w->collected, &i->event, why);
-	enum decode_result result =
-		decode_event(w->decoder, watch ? watch : topic->watch, &i->record, wall, &w->collected, &i->event, why);
-	if (topic == &w->topics[i->topic])
-		copy(w, i, wall, why);
-	if (!watch || i->event.watch == watch)
-		return result;
-	err_set(why, "%s: found a watch that doesn't know this type any more", ORIGIN_WATCH);
-	return DECODE_REJECTED;
 }
 
 static void decode(struct worker *w, const struct partition *p, struct item *i)
 {
 	struct err why;
 	why.text[0] = '\0';
-	const struct watch *watch = NULL;
+	const struct watch *watch = NULL; /* of an event that was forwarded */
 	const struct inbox_topic *topic = &w->topics[i->topic];
-	if (topic->role == TOPIC_FORWARD && !(topic = forward_origin(w, &i->record, &watch, &why))) {
+	int64_t wall = wall_of(w, p);
+	bool arrived = topic->role == TOPIC_FORWARD;
+	enum decode_result result;
+	if (arrived && !(topic = forward_origin(w, &i->record, &watch, &why))) {
 		reject(w, i, REJECT_PARTITION, why.text);
 		return;
 	}
-	switch (decode_as(w, i, topic, watch, wall_of(w, p), &why)) {
-	case DECODE_EVENT:
+	if (topic->role == TOPIC_FEEDBACK)
+		result = decode_feedback(w->decoder, &i->record, wall, &w->collected, &i->event, &why);
+	else if (arrived)
+		result = decode_event_for(w->decoder, watch, &i->record, wall, &w->collected, &i->event, &why);
+	else
+		result = decode_event(w->decoder, topic->watch, &i->record, wall, &w->collected, &i->event, &why);
+	if (result == DECODE_IGNORED) {
+		i->kind = ITEM_IGNORED;
+	} else if (result == DECODE_REJECTED) {
+		reject(w, i, REJECT_DECODE, why.text);
+	} else {
 		i->kind = ITEM_EVENT;
 		i->key = changelog_key(&w->collected, i->event.watch, i->event.subject);
-		check_partition(w, i);
-		return;
-	case DECODE_IGNORED:
-		i->kind = ITEM_IGNORED;
-		return;
-	case DECODE_REJECTED:
-		reject(w, i, REJECT_DECODE, why.text);
+		place(w, i, topic->role == TOPIC_FEEDBACK ? NULL : i->event.watch);
 	}
+	if (!arrived && topic->role == TOPIC_EVENTS)
+		copy(w, i, wall);
 }
 
 static void take(struct worker *w, struct partition *p, const struct inbox_item *in)

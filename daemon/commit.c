@@ -34,7 +34,7 @@ static void write_stray(struct worker *w, const struct sent *m)
 	outbox_reject(
 		w->outbox,
 		&(struct record){.topic = m->topic, .partition = -1, .offset = -1, .key = m->key, .value = m->json},
-		reason);
+		NULL, reason);
 }
 
 /* One that must be there was so when it was looked for last: to find out that it has gone, what is sent to it must
@@ -88,13 +88,13 @@ static void write_rejects(struct worker *w, struct turn *t)
 	struct item *i = t->items;
 	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next) {
 		if (i->reason)
-			outbox_reject(w->outbox, &i->record, i->reason);
-		for (const struct copy *c = i->copies; c; c = c->next)
-			if (c->reason)
-				outbox_reject(w->outbox, &i->record, c->reason);
+			outbox_reject(w->outbox, &i->record, i->event.type ? i->event.watch->name : NULL, i->reason);
+		for (const struct passage *p = i->passages; p; p = p->next)
+			if (p->reason)
+				outbox_reject(w->outbox, &i->record, p->watch->name, p->reason);
 	}
 	for (i = t->timer_rejects; i; i = i->next)
-		outbox_reject(w->outbox, &i->record, i->reason);
+		outbox_reject(w->outbox, &i->record, i->event.watch->name, i->reason);
 }
 
 /* Absolute ones for every topic of every partition whose state is touched, also where only timers fired. */
@@ -224,8 +224,8 @@ static void count_turn(struct worker *w, const struct turn *t)
 	const struct item *i = t->items;
 	for (size_t n = 0; t->n_rejected && n < t->n_items; n++, i = i->next) {
 		rejected[i->class] += i->reason != NULL;
-		for (const struct copy *c = i->copies; c; c = c->next)
-			rejected[REJECT_DECODE] += c->reason != NULL;
+		for (const struct passage *p = i->passages; p; p = p->next)
+			rejected[REJECT_DECODE] += p->reason != NULL;
 	}
 	for (i = t->timer_rejects; i; i = i->next)
 		rejected[REJECT_TIMER]++;

@@ -1,9 +1,11 @@
-/* Misplaced events: a producer with another partitioner or key, or a watch that takes its subject from the data, leaves
- * an event in a partition that isn't its subject's.  It travels through the forward topic, once, in the transaction
- * that moves the offset past it; there it is read as an event of the topic that it came from.
+/* Events that travel through the forward topic, once, in the transaction that moves the offset past them; there each is
+ * read as an event of the topic that it came from, for the watch whose name it bears.  They are
  *
- * So does a copy of an event that several watches of one topic know: the first of them takes the event itself, each
- * other one a copy with the watch's name, also where its subject is of the same partition. */
+ * - misplaced ones: a producer with another partitioner or key, or a watch that takes its subject from the data, leaves
+ *   an event in a partition that isn't its subject's;
+ * - copies: of the watches of one topic that know an event's type the first takes the event itself, each other one a
+ *   copy, also where its subject is of the same partition.  A watch that gets copies of one type gets all its events of
+ *   this topic so (by_copy): on two ways they would overtake each other. */
 #include "worker.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,8 +44,12 @@ static bool for_watch(const struct worker *w, const struct record *record, const
 {
 	struct str name = origin(record, ORIGIN_WATCH);
 	*watch = name.len ? ruleset_watch(w->rules, name) : NULL;
-	return !name.len || (*watch && strcmp((*watch)->topic, topic->name) == 0) ||
-	       err_set(why, "%s: found a watch that doesn't read %s any more", ORIGIN_WATCH, topic->name);
+	if (topic->role == TOPIC_FEEDBACK || (*watch && strcmp((*watch)->topic, topic->name) == 0))
+		return true;
+	return err_set(why,
+		       name.len ? "%s: found a watch that doesn't read %s any more"
+				: "%s: found nothing, expected the watch of %s that the event is for",
+		       ORIGIN_WATCH, topic->name);
 }
 
 const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, const struct watch **watch,
@@ -70,33 +76,15 @@ static size_t size_of(const struct record *record)
 	return size;
 }
 
-bool forward_fits(const struct worker *w, const struct record *record)
+bool forward_fits(const struct worker *w, const struct record *record, const struct watch *watch)
 {
-	return size_of(record) <= outbox_max_message(w->outbox);
-}
-
-bool forward_may(const struct worker *w, const struct item *i, struct err *why)
-{
-	if (w->topics[i->topic].role == TOPIC_FORWARD)
-		return err_set(
-			why,
-			"subject: found in partition %" PRId32 ", expected in partition %" PRId32
-			" by the partitioner %s, and it was forwarded once already; have the rules or the number "
-			"of partitions changed meanwhile?",
-			i->record.partition, i->right, w->settings->partitioner);
-	if (!forward_fits(w, &i->record))
-		return err_set(why,
-			       "subject: found in partition %" PRId32 ", expected in partition %" PRId32
-			       " by the partitioner %s, and the record is too large to be forwarded",
-			       i->record.partition, i->right, w->settings->partitioner);
-	return true;
+	size_t name = watch ? strlen(watch->name) : 0;
+	return size_of(record) + name <= outbox_max_message(w->outbox);
 }
 
 void forward_write(struct worker *w, const struct item *i)
 {
-	if (i->kind == ITEM_MISPLACED)
-		outbox_forward(w->outbox, &i->record, i->right, NULL);
-	for (const struct copy *c = i->copies; c; c = c->next)
-		if (!c->reason)
-			outbox_forward(w->outbox, &i->record, c->partition, c->watch->name);
+	for (const struct passage *p = i->passages; p; p = p->next)
+		if (!p->reason)
+			outbox_forward(w->outbox, &i->record, p->partition, p->watch ? p->watch->name : NULL);
 }

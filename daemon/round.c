@@ -263,10 +263,9 @@ static void account(struct turn *t)
 		t->events[i->topic]++;
 		t->ignored[i->topic] += i->kind == ITEM_IGNORED;
 		t->n_rejected += i->reason != NULL;
-		t->n_forwarded += i->kind == ITEM_MISPLACED;
-		for (const struct copy *c = i->copies; c; c = c->next) {
-			t->n_rejected += c->reason != NULL;
-			t->n_forwarded += c->reason == NULL;
+		for (const struct passage *p = i->passages; p; p = p->next) {
+			t->n_rejected += p->reason != NULL;
+			t->n_forwarded += p->reason == NULL;
 		}
 	}
 	t->after = i;

@@ -229,6 +229,7 @@ static void reject_timer(struct worker *w, struct turn *t, struct turn_subject *
 				    .partition = t->partition->id,
 				    .offset = -1,
 				    .key = arena_str(&w->round, s->name)};
+	i->event.watch = s->watch;
 	refuse(w, i, REJECT_TIMER, "timer: its subject's state, or a message, would be larger than a record may be");
 	i->next = t->timer_rejects;
 	t->timer_rejects = i;

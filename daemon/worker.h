@@ -14,13 +14,13 @@
 #include <stdatomic.h>
 
 /* --- records that were read and wait for their round */
-enum item_kind { ITEM_EVENT, ITEM_IGNORED, ITEM_REJECTED, ITEM_MISPLACED };
+enum item_kind { ITEM_EVENT, ITEM_IGNORED, ITEM_REJECTED, ITEM_FORWARDED };
 enum reject_class { REJECT_DECODE, REJECT_PARTITION, REJECT_RULES, REJECT_SIZE, REJECT_TIMER, N_REJECT_CLASSES };
-struct copy { /* of a record, for a further watch that knows its type; by the forward topic, with the watch's name */
-	struct copy *next;
-	const struct watch *watch;
-	int32_t partition;  /* of its subject there */
-	const char *reason; /* why it is rejected instead; NULL: it isn't */
+struct passage { /* of a record through the forward topic, for one of the watches that know its type */
+	struct passage *next;
+	const struct watch *watch; /* NULL: feedback, for that of its case */
+	int32_t partition;         /* of its subject */
+	const char *reason;        /* why it is rejected instead; NULL: it isn't */
 };
 struct item {
 	struct item *next;
@@ -34,9 +34,8 @@ struct item {
 	const char *reason; /* ITEM_REJECTED, oversized; else this round's refusal, or NULL */
 	struct record record;
 	struct event event;
-	struct str key; /* of the changelog */
-	int32_t right;  /* ITEM_MISPLACED: the partition that it is forwarded to */
-	struct copy *copies;
+	struct str key;           /* of the changelog */
+	struct passage *passages; /* ITEM_FORWARDED; and of others, for further watches */
 };
 
 struct reading {       /* of one topic in one partition */
@@ -187,16 +186,13 @@ void collect_done(struct worker *w, struct partition *p, size_t n, struct item *
 /* --- forward.c */
 /* The partition that a subject belongs to. */
 int32_t forward_partition(const struct worker *w, struct str subject);
-/* A record of the forward topic takes its origin's timestamp and topic.  watch: the one that it is a copy for; NULL: it
- * is no copy.  NULL: it isn't one of ours, why says so. */
+/* A record of the forward topic takes its origin's timestamp and topic.  watch: the one that it is for; NULL: feedback.
+ * NULL: it isn't one of ours, why says so. */
 const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, const struct watch **watch,
 					 struct err *why);
 /* Is there room for the headers of its origin? */
-bool forward_fits(const struct worker *w, const struct record *record);
-/* Can it be forwarded?  A record of the forward topic never again, one that is too large for it neither.  False: why.
- */
-bool forward_may(const struct worker *w, const struct item *i, struct err *why);
-/* What of it is misplaced or a copy, in the running transaction. */
+bool forward_fits(const struct worker *w, const struct record *record, const struct watch *watch);
+/* In the running transaction. */
 void forward_write(struct worker *w, const struct item *i);
 
 /* --- partitions.c */

@@ -132,10 +132,12 @@ static bool write_states(struct run *r, FILE *to, struct err *why)
 
 static int by_line(const void *pa, const void *pb)
 {
-	const struct file_record *a = &((const struct reject *)pa)->record, *b = &((const struct reject *)pb)->record;
-	if (a->file != b->file)
-		return a->file < b->file ? -1 : 1;
-	return (a->line > b->line) - (a->line < b->line);
+	const struct reject *a = pa, *b = pb;
+	if (a->record.file != b->record.file)
+		return a->record.file < b->record.file ? -1 : 1;
+	if (a->record.line != b->record.line)
+		return a->record.line < b->record.line ? -1 : 1;
+	return a->number < b->number ? -1 : 1;
 }
 
 static const char *name_of(const struct run *r, const struct reject *reject)

@@ -13,8 +13,8 @@ struct delivery { /* an outcome, for the watch that is fed by them */
 static void add_reject(struct run *r, const struct file_record *record, const struct err *why)
 {
 	ARENA_PUSH_ROOM(&r->texts, r->rejects, r->n_rejects, r->cap_rejects);
-	struct reject *reject = &r->rejects[r->n_rejects++];
-	*reject = (struct reject){*record, arena_text(&r->texts, why->text, strlen(why->text))};
+	struct reject *reject = &r->rejects[r->n_rejects];
+	*reject = (struct reject){*record, arena_text(&r->texts, why->text, strlen(why->text)), r->n_rejects++};
 	reject->record.text = arena_str(&r->texts, record->text);
 }
 
@@ -26,6 +26,14 @@ int32_t run_partition(const struct run *r, struct str subject)
 
 /* --- reading */
 
+static enum decode_result decode(struct run *r, const struct file_record *record, struct arena *arena,
+				 struct event *out, struct err *why)
+{
+	struct record read = {.value = record->text};
+	return record->watch ? decode_event_for(r->decoder, record->watch, &read, TIME_NEVER, arena, out, why)
+			     : decode_event(r->decoder, NULL, &read, TIME_NEVER, arena, out, why);
+}
+
 /* Where a record belongs in the merged order and in the partitions: to its subject's, wherever a producer put it. */
 static void look(void *ctx, struct file_record *record)
 {
@@ -34,18 +42,18 @@ static void look(void *ctx, struct file_record *record)
 	struct err why = {0};
 	record->file += (uint32_t)r->part->first;
 	arena_reset(&r->look);
-	switch (decode_event(r->decoder, NULL, &(struct record){.value = record->text}, TIME_NEVER, &r->look, &event,
-			     &why)) {
-	case DECODE_EVENT:
-		record->time = event.time;
+	enum decode_result result = decode(r, record, &r->look, &event, &why);
+	if (result == DECODE_EVENT)
 		record->partition = run_partition(r, event.subject);
-		r->n_events++;
-		break;
-	case DECODE_IGNORED:
-		r->n_ignored++;
-		break;
-	case DECODE_REJECTED:
+	else if (result == DECODE_REJECTED)
 		add_reject(r, record, &why);
+	r->n_ignored += result == DECODE_IGNORED;
+	while (result != DECODE_EVENT && (record->watch = decode_also(&event)))
+		result = decode(r, record, &r->look, &event, &why);
+	record->watch = NULL;
+	if (result == DECODE_EVENT) {
+		record->time = event.time;
+		r->n_events++;
 	}
 }
 
@@ -59,22 +67,30 @@ static void put(struct run *r, const struct file_record *record)
 	r->order[r->n_order++] = record->partition;
 }
 
-/* For each further watch that knows the event's type; what was rejected for the first isn't told again. */
+/* Where that reason wasn't told of the record already, since the rejects were so many. */
+static void add_reject_once(struct run *r, const struct file_record *record, const struct err *why, size_t since)
+{
+	for (size_t i = since; i < r->n_rejects; i++)
+		if (strcmp(r->rejects[i].why, why->text) == 0)
+			return;
+	add_reject(r, record, why);
+}
+
+/* For each further watch that knows the event's type. */
 static void put_copies(struct run *r, struct file_record record)
 {
 	struct event event;
-	struct err told = {0};
+	struct err first = {0};
+	size_t since = r->n_rejects;
 	arena_reset(&r->look);
-	struct record read = {.value = record.text};
-	decode_event(r->decoder, NULL, &read, TIME_NEVER, &r->look, &event, &told);
+	decode(r, &record, &r->look, &event, &first);
 	while ((record.watch = decode_also(&event))) {
 		struct err why = {0};
-		if (decode_event(r->decoder, record.watch, &read, TIME_NEVER, &r->look, &event, &why) == DECODE_EVENT) {
-			record.time = event.time;
+		if (decode(r, &record, &r->look, &event, &why) == DECODE_EVENT) {
 			record.partition = run_partition(r, event.subject);
 			put(r, &record);
-		} else if (strcmp(why.text, told.text) != 0) {
-			add_reject(r, &record, &why);
+		} else if (strcmp(why.text, first.text) != 0) {
+			add_reject_once(r, &record, &why, since);
 		}
 	}
 }
@@ -220,19 +236,18 @@ static void emit(struct run *r, struct lane *lane)
 
 /* --- stepping */
 
-/* A record that was put into a lane, or an outcome, for one watch. */
-static bool step(struct run *r, const struct file_record *record, struct event *event, struct err *why)
+/* A record that was put into a lane, or an outcome, for one watch.  since: where the rejects of the record begin. */
+static bool step(struct run *r, const struct file_record *record, struct event *event, size_t since, struct err *why)
 {
 	struct err rejected = {0};
-	switch (decode_event(r->decoder, record->watch, &(struct record){.value = record->text}, TIME_NEVER, &r->events,
-			     event, &rejected)) {
+	switch (decode(r, record, &r->events, event, &rejected)) {
 	case DECODE_EVENT:
 		break;
 	case DECODE_IGNORED:
 		r->n_ignored++;
 		return true;
 	case DECODE_REJECTED:
-		add_reject(r, record, &rejected);
+		add_reject_once(r, record, &rejected, since);
 		return true;
 	}
 	struct lane *lane = &r->lanes[run_partition(r, event->subject)];
@@ -253,8 +268,9 @@ static bool settle(struct run *r, struct err *why)
 		if (!(r->pending = d->next))
 			r->last_pending = &r->pending;
 		struct event event;
+		size_t since = r->n_rejects;
 		for (d->record.watch = r->fed; d->record.watch; d->record.watch = decode_also(&event))
-			if (!step(r, &d->record, &event, why))
+			if (!step(r, &d->record, &event, since, why))
 				return false;
 	}
 	return true;
@@ -274,7 +290,7 @@ static bool step_all(struct run *r, int32_t first, int32_t n, struct err *why)
 			begin(r, first, n);
 			room = r->batch_size;
 		}
-		if (!step(r, &lane->list[lane->at++], &event, why) || !settle(r, why))
+		if (!step(r, &lane->list[lane->at++], &event, r->n_rejects, why) || !settle(r, why))
 			return false;
 		if (--room == 0 && !store(r, first, n, why))
 			return false;

@@ -26,6 +26,7 @@ struct lane { /* one partition */
 struct reject {
 	struct file_record record; /* file: n_paths where an outcome was rejected */
 	const char *why;
+	size_t number; /* of several of one record, the first first */
 };
 struct run_part { /* rules, and the files that go through them */
 	const char *dir;

@@ -320,13 +320,24 @@ static void check_topic(struct loader *l, const struct node *n, const struct wat
 			      w->topic, s->topics.outcomes);
 }
 
+static bool share_type(const struct watch *a, const struct watch *b)
+{
+	enum answer_kind kind;
+	for (size_t t = 0; t < a->n_events; t++)
+		if (watch_event(b, str_of(a->events[t].type)) && !answer_kind_of(str_of(a->events[t].type), &kind))
+			return true;
+	return false;
+}
+
 /* Of the watches that read one topic, an event is for each that knows its type; feedback is for that of its case. */
 static void share_topic(struct loader *l, struct watch *w)
 {
 	struct watch *before = NULL;
 	for (uint32_t i = 0; i < w->index; i++)
-		if (l->r->watches[i]->topic && strcmp(l->r->watches[i]->topic, w->topic) == 0)
+		if (l->r->watches[i]->topic && strcmp(l->r->watches[i]->topic, w->topic) == 0) {
 			before = l->r->watches[i];
+			w->by_copy |= share_type(w, before);
+		}
 	if (before)
 		before->beside = w;
 	else if (++l->n_topics == MAX_TOPICS - OWN_TOPICS + 1)

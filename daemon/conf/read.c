@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_MAX_BYTES = 200 };
+
 const char *keep_text(struct loader *l, struct str text)
 {
 	return arena_text(&l->r->arena, text.s, text.len);
@@ -163,6 +165,10 @@ const char *read_label(struct loader *l, const struct node *n, const char *what)
 		if (is_letter(c) || is_digit(c) || c == '-' || c == '.' || (unsigned char)c >= 0x80)
 			continue;
 		FAULT(l, n, "`%s` is no name; expected letters, digits, `-`, `_` and `.`", n->text.s);
+		return NULL;
+	}
+	if (n->text.len > NAME_MAX_BYTES) { /* they stand in keys and headers, which have little room */
+		FAULT(l, n, "%s has a name of %u bytes; expected at most %d", what, n->text.len, NAME_MAX_BYTES);
 		return NULL;
 	}
 	return keep_text(l, n->text);

@@ -126,6 +126,7 @@ struct name { /* by the CEL variable's index */
 struct watch {
 	const char *name, *title, *topic;
 	const struct watch *beside; /* the next that reads the same topic: an event is for each that knows its type */
+	bool by_copy; /* one before it knows a type of its, too: so that its events stay in order, all are copies */
 	uint32_t index;
 	int32_t region; /* index of the fact that holds the division code; -1: none */
 	struct field *facts;

@@ -16,7 +16,7 @@ enum {
 	EFFECT_TIMES = 3,       /* message, its JSON, what goes to Kafka */
 	RECORD_TIMES = 12,      /* the largest record: parsed, stepped, as a message */
 	PRODUCER = 5 * 2 * MIB, /* for each broker: requests under way, of a batch.size each, packed */
-	PRODUCED_RECORDS = 4,   /* of each event or timer of a batch, at most all in all */
+	PRODUCED_RECORDS = 6,   /* of each event or timer of a batch, with copies, at most all in all */
 };
 
 static size_t property(const struct settings *s, const char *name, size_t otherwise)

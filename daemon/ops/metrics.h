@@ -16,7 +16,8 @@
 	X(TIMERS, COUNTER, "timers_total", "", "", "Subjects whose due timers were fired")                            \
 	X(MESSAGES, COUNTER, "messages_total", "topic", "", "Messages sent to a unit's queue")                        \
 	X(OUTCOMES, COUNTER, "outcomes_total", "", "", "What became of cases, sent to the outcomes")                  \
-	X(FORWARDED, COUNTER, "forwarded_total", "", "", "Events forwarded to the partition of their subject")        \
+	X(FORWARDED, COUNTER, "forwarded_total", "", "",                                                              \
+	  "Events and copies of them on their way to another partition, or watch")                                    \
 	X(STATES, COUNTER, "states_total", "", "", "Subject states written to the changelog")                         \
 	X(STATE_BYTES, COUNTER, "state_bytes_total", "", "", "Bytes of subject states written to the changelog")      \
 	X(COMMITS, COUNTER, "commits_total", "", "", "Transactions committed")                                        \

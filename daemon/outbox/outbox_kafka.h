@@ -16,12 +16,12 @@ enum outbox_answer {
 			  again, and take over all partitions anew */
 };
 
-/* The headers of a forwarded record: where it was found, and Kafka's timestamp there (ms). */
+/* The headers of a forwarded record: where it was found, Kafka's timestamp there (ms), and the watch that it is for. */
 #define ORIGIN_TOPIC "origin_topic"
 #define ORIGIN_PARTITION "origin_partition"
 #define ORIGIN_OFFSET "origin_offset"
 #define ORIGIN_TIMESTAMP "origin_timestamp"
-#define ORIGIN_WATCH "origin_watch" /* of a copy: the watch that it is for */
+#define ORIGIN_WATCH "origin_watch" /* but for feedback */
 enum { REJECT_BYTES = 64 * 1024 };
 
 /* A partition of the changelog that the transaction touches; the caller's, zeroed but for the first two. */
@@ -66,10 +66,11 @@ bool outbox_has_topic(struct outbox *o, const char *name);
 bool outbox_begin(struct outbox *o, struct err *why);
 void outbox_state(struct outbox *o, struct outbox_partition *p, struct str key, struct str value);
 void outbox_message(struct outbox *o, const char *topic, struct str key, struct str value);
-/* record: what is rejected, its value cut to REJECT_BYTES or to what the topics take; reason names the field. */
-void outbox_reject(struct outbox *o, const struct record *record, const char *reason);
+/* record: what is rejected, its value cut to REJECT_BYTES or to what the topics take; watch: by whom, or NULL; reason
+ * names the field. */
+void outbox_reject(struct outbox *o, const struct record *record, const char *watch, const char *reason);
 /* A record on its way to another partition of the forward topic: as it is, with its origin (ORIGIN_…) in headers.
- * watch: of a copy; else NULL. */
+ * watch: that it is for; NULL: feedback. */
 void outbox_forward(struct outbox *o, const struct record *record, int32_t partition, const char *watch);
 /* Sends the offsets, waits for all reports, commits.  Whatever the answer, nothing borrowed is needed any more. */
 struct rd_kafka_consumer_group_metadata_s;

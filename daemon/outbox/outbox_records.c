@@ -34,20 +34,22 @@ static struct str cut(struct str s, size_t *room)
 static bool is_rejects_own(struct str name)
 {
 	return str_equal(name, STR("topic")) || str_equal(name, STR("partition")) || str_equal(name, STR("offset")) ||
-	       str_equal(name, STR("reason"));
+	       str_equal(name, STR("reason")) || str_equal(name, STR("watch"));
 }
 
 /* The original's headers go along: in binary mode they hold the event. */
-void outbox_reject(struct outbox *o, const struct record *record, const char *reason)
+void outbox_reject(struct outbox *o, const struct record *record, const char *watch, const char *reason)
 {
 	char number[24];
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 4);
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 5);
 	header(headers, "topic", record->topic);
 	snprintf(number, sizeof number, "%" PRId32, record->partition);
 	header(headers, "partition", number);
 	snprintf(number, sizeof number, "%" PRId64, record->offset);
 	header(headers, "offset", number);
 	header(headers, "reason", reason);
+	if (watch)
+		header(headers, "watch", watch);
 	size_t room = outbox_max_message(o) > REASON_BYTES ? outbox_max_message(o) - REASON_BYTES : 0;
 	struct str key = cut(record->key, &room);
 	for (size_t i = 0; i < record->n_headers; i++) {

@@ -40,7 +40,7 @@ OLD_TIMES = ("0001-01-01T00:00:00Z", "1582-10-15T12:00:00Z", "1900-01-01T00:00:0
 FUTURE_TIMES = ("2038-01-19T03:14:08Z", "2100-02-28T23:59:59+08:00", "2262-04-11T23:47:17Z", "9998-12-31T00:00:00Z",
                 "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999-23:59")
 NO_UTF8 = (b"\xe5", b"\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xff")
-REJECTS_OWN = ("topic", "partition", "offset", "reason")  # headers
+REJECTS_OWN = ("topic", "partition", "offset", "reason", "watch")  # headers
 NO_EVENTS = (b"[]", b"{}", b"42", b"true", b'"text"', b'{"a":1}', b"<event/>", b"a;b;c", b"---\na: b", b"{'a': 1}",
              b"\x00", b"\x00" * 100, b"\x1f\x8b\x08\x00\x00\x00\x00\x00", b"\xac\xed\x00\x05sr\x00\x10",
              b"\x00\x00\x00\x00\x01\x02h-1", b"undefined", b"{", b"}", b"]", b'{"', b"\xff\xfe",

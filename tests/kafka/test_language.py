@@ -321,11 +321,13 @@ def a_record_that_cant_be_forwarded_is_rejected_with_its_reason():
     with language() as s:
         subject, right = "h-1", s.partition("h-1")
         event = json.dumps(s.settled(subject, "2026-01-05T12:00:00+08:00", 200))
-        origin = {"origin_topic": s.events, "origin_partition": "3", "origin_offset": "7", "origin_timestamp": "1767585600000"}
+        origin = {"origin_topic": s.events, "origin_partition": "3", "origin_offset": "7", "origin_timestamp": "1767585600000",
+                  "origin_watch": "household"}
         records = [({**origin}, (right + 1) % P, "forwarded once already"),
                    ({}, right, "origin_topic: found nothing"),
                    ({**origin, "origin_topic": "elsewhere"}, right, "origin_topic: found a topic that no watch reads"),
                    ({**origin, "origin_watch": "person"}, right, "origin_watch: found a watch that doesn't read"),
+                   ({**origin, "origin_watch": ""}, right, "origin_watch: found nothing"),
                    ({**origin, "origin_timestamp": "x"}, right, "origin_timestamp")]
         s.peek("send", s.forward, given="\n".join(json.dumps(
             {"value": event, "key": subject, "partition": p, "headers": headers}) for headers, p, _ in records).encode())
@@ -400,7 +402,9 @@ def two_watches_know_one_type_and_each_gets_the_event_once_whatever_is_killed():
         nobody = s.event("cn.admitted", "h-1", at, {"on": "2026-01-04", "paid": 1000})
         unpaid = admitted(s, "p-1", "h-1", at, paid="x")
         neither = s.event("cn.admitted", "h-1", at, {"on": 5})
-        s.post(s.events, *events, nobody, unpaid, neither, admitted(s, "p-1", "h-1", "soon", paid=1))
+        for p in range(P):
+            s.post(s.events, *events[p::P], partition=p)
+        s.post(s.events, nobody, unpaid, neither, admitted(s, "p-1", "h-1", "soon", paid=1))
         for n in (150, 500, 900):
             d = s.daemon().start()
             wait_until(f"{n} events", 60, lambda: d.must_run() or d.total("shouwang_events_total") >= n)
@@ -418,13 +422,82 @@ def two_watches_know_one_type_and_each_gets_the_event_once_whatever_is_killed():
                         "data.paid: found a string, expected an amount of money": 1,
                         "data.person_id: found nothing, expected a key (a string or a whole number)": 2,
                         "time: found another text, expected an RFC 3339 timestamp": 1}, "reasons")
-        copies = collections.Counter((r["headers"]["origin_watch"], r["headers"]["origin_partition"],
-                                      r["headers"]["origin_offset"]) for r in s.read(s.forward))
-        equal((len(copies), set(copies.values()), {watch for watch, *_ in copies}), (1001, {1}, {"person"}), "copies")
+        equal({(r["headers"]["reason"].split(":")[0], r["headers"].get("watch")) for r in s.rejects()}, {
+            ("data.on", "household"), ("data.paid", "household"), ("data.person_id", "person"), ("time", "household")},
+            "who rejects")
+        forwarded = collections.Counter((r["headers"]["origin_watch"], r["headers"]["origin_partition"],
+                                         r["headers"]["origin_offset"]) for r in s.read(s.forward))
+        equal(set(forwarded.values()), {1}, "times that each is forwarded")
+        equal(collections.Counter(watch for watch, *_ in forwarded), {
+            "person": 1001, "household": sum(s.partition(e["subject"]) != i % P for i, e in enumerate(events))}, "forwarded")
+        test_kafka.stop(d)
+
+
+def add(path, document):
+    with open(path, "a", encoding="utf-8") as out:
+        out.write("---\n" + document)
+
+
+def events_of_a_watch_keep_their_order_also_where_it_shares_but_some_of_their_types():
+    with language(BATCH_EVENTS=60) as s:
+        add(os.path.join(s.config, "watches", "all.yaml"), f"""watch: zeta
+topic: {s.events}
+measures: {{paid: {{sum: double, unit: yuan, window: 12 months}}}}
+events:
+  cn.settled: {{key: data.no, at: data.on, add: {{paid: data.paid}}}}
+  cn.undone: {{key: data.no, remove: [paid]}}
+""")
+        add(os.path.join(s.config, "rules", "all.yaml"), """rule: paid
+version: 1
+title: 自付
+watch: zeta
+basis: 示例
+assistance: 示例
+unit: office
+levels: {yellow: paid >= 100}
+deadline: 5 working days
+summary: 自付{paid}元
+""")
+        d = s.daemon().start()
+        at = "2026-01-05T12:00:00+08:00"  # of equal event times the one that is processed later counts
+        for i in range(50):
+            settled = s.settled(f"h-{i}", at, 200)
+            s.post(s.events, settled, s.event("cn.undone", f"h-{i}", at, {"no": settled["data"]["no"]}))
+        s.settle(d)
+        messages, _, reasons = s.verify_all()
+        equal(collections.Counter((m["data"]["watch"], m["type"]) for m in messages), {
+            ("household", "case.opened"): 50, ("zeta", "case.opened"): 50, ("zeta", "case.cleared"): 50}, "messages")
+        equal(reasons, {}, "reasons")
+        test_kafka.stop(d)
+
+
+def forwarded_events_are_for_their_watch_also_where_the_rules_changed_on_their_way():
+    with language(BATCH_EVENTS=60) as s:
+        for p, events in misplaced(s, 1000, "2026-01-05T12:00:00+08:00").items():
+            s.post(s.events, *events, partition=p)
+        d = s.daemon().start()
+        wait_until("400 events", 60, lambda: d.must_run() or d.total("shouwang_events_total") >= 400)
+        d.kill()
+        under_way = int(s.peek("left", s.forward))
+        expect(under_way > 50, f"{under_way} events under way: too few to prove anything")
+        add(os.path.join(s.config, "watches", "all.yaml"), f"""watch: aaa
+topic: {s.events}
+measures: {{n: {{count: true, window: 12 months}}}}
+events:
+  cn.settled: {{add: {{n: true}}}}
+""")
+        d = s.daemon().start()
+        wait_until("all", 90, lambda: d.must_run() or int(s.peek("left", s.forward)) + int(s.peek("left", s.events)) == 0)
+        counts = collections.Counter()
+        for state in staging.lines(s.peek("states")):
+            counts[state["watch"]] += sum(map(len, state["measures"].values()))
+        equal(counts["household"], 1000, "events of the households")
+        expect(0 < counts["aaa"] <= 1000 - under_way, f"{counts['aaa']} of the new watch, with {under_way} under way")
+        equal(s.reasons(), {}, "reasons")
         test_kafka.stop(d)
 
 
 if __name__ == "__main__":
-    cases.PREFIXES += ("what_", "misplaced_", "two_")
+    cases.PREFIXES += ("what_", "misplaced_", "two_", "events_", "forwarded_")
     with test_kafka.Servers.stack:
         cases.main(globals(), missing())

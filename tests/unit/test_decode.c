@@ -447,6 +447,16 @@ static void of_watches_that_read_one_topic_the_type_decides(void **state)
 	assert_ptr_equal(decode_also(&event), &person); /* for which it may be good */
 	rejects("\"type\":\"cn.other\"", "type: found one that no watch of events knows, expected one of their events");
 	assert_null(decode_also(&event));
+	struct record seen = {.value = STR("{\"specversion\":\"1.0\",\"id\":\"i\",\"source\":\"s\",\"type\":"
+					   "\"cn.person.seen\",\"subject\":\"p1\"}"),
+			      .timestamp = 1};
+	assert_int_equal(decode_event_for(decoder, &school, &seen, TIME_NEVER, &arena, &event, &why), DECODE_EVENT);
+	assert_ptr_equal(event.watch, &school);
+	why = (struct err){{0}};
+	assert_int_equal(decode_event_for(decoder, &household, &seen, TIME_NEVER, &arena, &event, &why),
+			 DECODE_REJECTED);
+	assert_string_equal(why.text, "type: found one that the watch household does not know, expected one of its "
+				      "events");
 	household.beside = NULL;
 	decoder_free(decoder);
 	decoder = alone;
