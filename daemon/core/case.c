@@ -155,6 +155,34 @@ static void pass_reminder(struct engine *e, struct casefile *c)
 		tell(e, c, CASE_REMINDED);
 }
 
+static struct addressee superior(struct engine *e, const struct casefile *c, size_t i)
+{
+	struct addressee to;
+	to.unit = unit_in(e, c->is->escalate[i], c->escalated_region, &to.is);
+	return to;
+}
+
+/* To those that a case is escalated to, each once; not to its own unit, which may be the `otherwise` of one. */
+static void tell_superiors(struct engine *e, struct casefile *c, enum message_type type, const char *reason)
+{
+	for (size_t i = 0; c->is && i < c->is->n_escalate; i++) {
+		struct addressee to = superior(e, c, i);
+		bool told = str_equal(to.unit, c->unit);
+		for (size_t k = 0; k < i && !told; k++)
+			told = str_equal(to.unit, superior(e, c, k).unit);
+		if (!told)
+			send_message(e, c, type, reason, &to);
+	}
+}
+
+static bool any_for_each_code(const struct engine *e, const struct unit *u)
+{
+	for (size_t i = 0; i < u->n_escalate; i++)
+		if (e->ruleset->units[u->escalate[i]].each_digits)
+			return true;
+	return false;
+}
+
 static void pass_escalation(struct engine *e, struct casefile *c)
 {
 	if (!c->escalate || c->escalate > e->now)
@@ -162,9 +190,11 @@ static void pass_escalation(struct engine *e, struct casefile *c)
 	bool send = !c->resting && c->messages > 0;
 	c->escalate = 0;
 	e->s->changed = true;
-	c->escalated |= send;
-	for (size_t i = 0; send && i < c->is->n_escalate; i++)
-		send_message(e, c, CASE_ESCALATED, NULL, &e->ruleset->units[c->is->escalate[i]]);
+	if (!send)
+		return;
+	c->escalated = true;
+	c->escalated_region = any_for_each_code(e, c->is) ? c->region : (struct str){"", 0};
+	tell_superiors(e, c, CASE_ESCALATED, NULL);
 }
 
 /* --- opening and telling */
@@ -188,6 +218,7 @@ static void open_case(struct engine *e, struct casefile *c)
 	c->level = 0;
 	c->due = c->told_due = c->missed_due = DAY_NEVER;
 	c->missed = c->resting = c->answered = c->escalated = false;
+	c->escalated_region = (struct str){"", 0};
 	c->remind = c->escalate = 0;
 	c->feedback = 0;
 	memset(c->heard, 0, sizeof c->heard);
@@ -250,8 +281,8 @@ static void forget_case(struct casefile *c)
 static void send_end(struct engine *e, struct casefile *c, enum message_type type, const char *reason)
 {
 	send_message(e, c, type, reason, NULL);
-	for (size_t i = 0; c->escalated && c->is && i < c->is->n_escalate; i++)
-		send_message(e, c, type, reason, &e->ruleset->units[c->is->escalate[i]]);
+	if (c->escalated)
+		tell_superiors(e, c, type, reason);
 }
 
 /* What moved before, while others stayed, isn't what the case ends by. */

@@ -355,15 +355,15 @@ static uint32_t shown_level(const struct engine *e, const struct casefile *c, en
 	return n[0] ? level[0] : n[1] && type == CASE_CLOSED ? level[1] : c->level_before;
 }
 
-static void compose_case(struct engine *e, struct message *m, const struct casefile *c, const struct unit *to)
+static void compose_case(struct engine *e, struct message *m, const struct casefile *c, const struct addressee *to)
 {
 	const struct subject *s = e->s;
 	struct arena *a = e->fx->arena;
 	m->watch = s->watch;
 	m->subject = arena_str(a, s->key);
 	m->region = arena_str(a, c->region);
-	m->unit = to ? str_of(to->name) : arena_str(a, c->unit);
-	m->topic = topic_of(e, to ? to : c->is, m->unit);
+	m->unit = arena_str(a, to ? to->unit : c->unit);
+	m->topic = topic_of(e, to ? to->is : c->is, m->unit);
 	m->case_number = c->number;
 	m->number = c->messages;
 	m->case_id = own_id(e, c);
@@ -375,7 +375,7 @@ static void compose_case(struct engine *e, struct message *m, const struct casef
 }
 
 void send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
-		  const struct unit *to)
+		  const struct addressee *to)
 {
 	e->s->changed = true;
 	c->messages++;

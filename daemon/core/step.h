@@ -112,7 +112,9 @@ bool is_active(const struct alert *a); /* open or clearing, and its rule is ther
 int64_t alert_due(const struct engine *e, const struct alert *a);
 
 /* --- cases (unit.c, answer.c, entry.c, case.c, compose.c) */
-struct str unit_for(struct engine *e, uint32_t unit, const struct unit **is); /* its name for the subject's region */
+/* A unit's name, and what it is, for a region; for the subject's. */
+struct str unit_in(struct engine *e, uint32_t unit, struct str region, const struct unit **is);
+struct str unit_for(struct engine *e, uint32_t unit, const struct unit **is);
 bool check_answer(struct engine *e, const struct answer *answer, struct err *why);
 void apply_answer(struct engine *e, const struct event *event);
 bool waits_for_answer(const struct case_alert *entry);
@@ -126,8 +128,12 @@ void close_cases(struct engine *e, const char *reason); /* case.closed for each 
 int64_t case_due(struct engine *e, const struct casefile *c);
 /* The rule's summary for the subject, or the member that is judged; in the effects' arena. */
 struct str summary_text(struct engine *e, const struct rule *rule);
-/* Sends one message of the case to its unit, or to another one (an escalation). */
+struct addressee {
+	struct str unit; /* with the code: township/360704102 */
+	const struct unit *is;
+};
+/* Sends one message of the case to its unit (to NULL), or to another one (an escalation). */
 void send_message(struct engine *e, struct casefile *c, enum message_type type, const char *reason,
-		  const struct unit *to);
+		  const struct addressee *to);
 void send_outcome(struct engine *e, const struct casefile *c, const char *result, enum on_time on_time, bool ended);
 #endif

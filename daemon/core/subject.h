@@ -90,19 +90,20 @@ struct casefile {
 	uint32_t level_before;      /* within a step: the case's level before it */
 	bool open;
 	/* all below: of the open case */
-	struct str region;    /* the subject's */
-	uint32_t messages;    /* sent; 0: still gathering */
-	uint32_t level;       /* last told */
-	int32_t told_due;     /* last told */
-	int64_t opened, sent; /* ms; of the opening, of the last message */
-	int32_t due;          /* day; DAY_NEVER: none */
-	bool missed;          /* due has passed unanswered, and an outcome was sent */
-	int32_t missed_due;   /* the earliest of those; DAY_NEVER: none */
-	bool resting;         /* every unanswered alert is clearing: due, reminder and escalation rest */
-	int64_t remind;       /* ms: the reminder; 0: none to come */
-	int64_t escalate;     /* ms: the escalation; 0: none to come */
-	bool escalated;       /* it was: those who heard of it also hear of the end */
-	bool answered;        /* an answer was given: */
+	struct str region;           /* the subject's */
+	uint32_t messages;           /* sent; 0: still gathering */
+	uint32_t level;              /* last told */
+	int32_t told_due;            /* last told */
+	int64_t opened, sent;        /* ms; of the opening, of the last message */
+	int32_t due;                 /* day; DAY_NEVER: none */
+	bool missed;                 /* due has passed unanswered, and an outcome was sent */
+	int32_t missed_due;          /* the earliest of those; DAY_NEVER: none */
+	bool resting;                /* every unanswered alert is clearing: due, reminder and escalation rest */
+	int64_t remind;              /* ms: the reminder; 0: none to come */
+	int64_t escalate;            /* ms: the escalation; 0: none to come */
+	bool escalated;              /* it was: those who heard of it also hear of the end */
+	struct str escalated_region; /* the subject's then, where a unit that heard is one for each code; else empty */
+	bool answered;               /* an answer was given: */
 	enum answer_kind result;
 	int64_t answered_at;
 	int32_t answered_due;                    /* the case's due when the answer came */

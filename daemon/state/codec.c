@@ -400,6 +400,8 @@ static void put_open_case(struct buffer *b, const struct ruleset *r, const struc
 	put_signed(b, c->missed_due);
 	put_signed(b, c->remind);
 	put_signed(b, c->escalate);
+	if (c->escalated_region.len)
+		put_text(b, c->escalated_region);
 	if (c->answered) {
 		put_byte(b, c->result);
 		put_signed(b, c->answered_at);
@@ -419,7 +421,8 @@ static void put_cases(struct buffer *b, const struct subject *s, const struct ru
 		put(b, c->number);
 		put_byte(b, (c->open ? CASE_OPEN : 0u) | (c->missed ? CASE_MISSED : 0u) |
 				    (c->resting ? CASE_RESTING : 0u) | (c->answered ? CASE_ANSWERED : 0u) |
-				    (c->escalated ? CASE_ESCALATED_BEFORE : 0u));
+				    (c->escalated ? CASE_ESCALATED_BEFORE : 0u) |
+				    (c->open && c->escalated_region.len ? CASE_ESCALATED_REGION : 0u));
 		if (c->open)
 			put_open_case(b, r, c);
 		put(b, c->n_alerts);

@@ -457,7 +457,7 @@ static void read_case_alert(struct reader *x, struct case_alert *a)
 	a->until = flags & ENTRY_UNTIL ? get_signed(x) : TIME_NEVER;
 }
 
-static void read_open_case(struct reader *x, struct casefile *c)
+static void read_open_case(struct reader *x, struct casefile *c, unsigned flags)
 {
 	c->previous = get_case_name(x);
 	c->region = get_text(x);
@@ -470,6 +470,8 @@ static void read_open_case(struct reader *x, struct casefile *c)
 	c->missed_due = get_day(x);
 	c->remind = get_signed(x);
 	c->escalate = get_signed(x);
+	if (flags & CASE_ESCALATED_REGION)
+		c->escalated_region = get_text(x);
 	if (c->answered) {
 		unsigned result = get_byte(x);
 		if (result > ANSWER_NOT_CONFIRMED)
@@ -496,7 +498,7 @@ static void read_case(struct reader *x, struct casefile *c)
 	c->answered = flags & CASE_ANSWERED;
 	c->escalated = flags & CASE_ESCALATED_BEFORE;
 	if (c->open)
-		read_open_case(x, c);
+		read_open_case(x, c, flags);
 	uint32_t n_alerts = get_count(x, 8);
 	c->alerts = ARENA_ARRAY(x->arena, struct case_alert, n_alerts + 2);
 	c->cap_alerts = n_alerts + 2;

@@ -128,10 +128,13 @@ class Gen:
             if self.maybe("remind", 0.5):
                 u["remind"] = span("1 working day", "2 working days", "4 working days")
             if name == "aid" and self.maybe("escalate", 0.5):
-                u["escalate"] = {"to": ["office"], "after": span("1 working day", "3 working days")}
+                to = [["office"], ["township"], ["township", "office"]] if "townships" in self.features else [["office"]]
+                u["escalate"] = {"to": self.pick(to), "after": span("1 working day", "3 working days")}
             units.append(u)
         if "townships" in self.features:
             u = {**units[1], "unit": "township", "each": "9 digits", "topic": "alerts.township", **({"otherwise": self.pick(["office", "aid"])} if self.chance(0.8) else {})}
+            if "escalate" in u:
+                u["escalate"] = {**u["escalate"], "to": ["office"]}
             units.append(u)
         return units
 

@@ -34,7 +34,7 @@ class Case:
         self.messages, self.sent, self.told, self.told_level, self.told_due = 0, None, {}, None, None
         self.news = set()                                           # alerts to be told although their level was
         self.due, self.due_set, self.resting, self.level = None, 0, False, None
-        self.answer, self.escalated = None, False                   # answer: (what, when, the due then)
+        self.answer, self.escalated = None, []                      # (what, when, the due then); the units that heard of it
         self.missed = self.late = None                              # the last due that was missed; the earliest
 
 
@@ -208,9 +208,9 @@ class Subject:
         if unit.remind and now == self.clock.midnight(self.clock.add_working(due, -unit.remind.n)):
             self.send(case, "case.reminded", now)
         if unit.escalate and now == self.clock.midnight(unit.escalate_after.after(due, self.clock)):
-            for to in unit.escalate:
+            case.escalated = [to for to in dict.fromkeys(self.config.resolve(u, self.region) for u in unit.escalate) if to != case.unit]
+            for to in case.escalated:
                 self.send(case, "case.escalated", now, to)
-            case.escalated = True
 
     def close(self, case, why, now):
         del self.cases[case.unit]
@@ -219,7 +219,7 @@ class Subject:
             return
         if why == "moved":                                          # the level of what goes, not of what is over
             case.level = max(e.absolute() for e in case.left.values() if e.alert.active() and e.number == e.alert.number)
-        for to in [None] + (case.settings.escalate if case.escalated else []):
+        for to in [None, *case.escalated]:
             self.send(case, "case.cleared" if why == "cleared" else "case.closed", now, to, reason=why)
         if why != "moved":
             _, at, due = case.answer if why in ("handled", "not_confirmed") else (None, None, None)
