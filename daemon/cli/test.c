@@ -152,7 +152,8 @@ static void send_event(struct test_run *run, const struct test_event *e, size_t 
 	};
 	bool taken = take_event(run, &event, &why);
 	if (taken && e->rejected)
-		print_failure(run, e->node, "the event was taken; expected it to be rejected: %s", e->rejected);
+		print_failure(run, e->node, "the event was taken; expected it to be rejected%s%s",
+			      e->rejected[0] ? ": " : "", e->rejected);
 	else if (!taken && !e->rejected)
 		print_failure(run, e->node, "the event was rejected: %s", why.text);
 	else if (!taken && !strstr(why.text, e->rejected))

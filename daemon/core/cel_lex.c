@@ -275,6 +275,47 @@ static void lex_quoted(struct compilation *c)
 	c->at++;
 }
 
+/* What the character, as an input method for Chinese writes it, stands for; NULL: nothing that CEL has.  U+FF01 to
+ * U+FF5E are the wide forms of ASCII. */
+static const char *ascii_of(uint32_t code, char wide[2])
+{
+	static const struct {
+		uint32_t code;
+		const char *ascii;
+	} table[] = {
+		{0x2264, "<="}, {0x2265, ">="}, {0x2260, "!="}, {0x201c, "\""}, {0x201d, "\""}, {0x2018, "'"},
+		{0x2019, "'"},  {0x3001, ","},  {0x3002, "."},  {0x3010, "["},  {0x3011, "]"},  {0xd7, "*"},
+		{0xf7, "/"},    {0x2212, "-"},  {0x2014, "-"},  {0x3000, " "},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].code == code)
+			return table[i].ascii;
+	if (code < 0xff01 || code > 0xff5e)
+		return NULL;
+	wide[0] = (char)(code - 0xfee0);
+	wide[1] = '\0';
+	return code == 0xff1d ? "==" : wide;
+}
+
+static void no_meaning(struct compilation *c)
+{
+	uint32_t code, len = (uint32_t)cel_utf8_get(c->text + c->at, c->len - c->at, &code);
+	char wide[2];
+	const char *ascii = ascii_of(code, wide);
+	if (code < 0x80 || code == 0xfffd)
+		cel_fault_at(c, c->at, len, "this character has no meaning here");
+	else if (ascii)
+		cel_fault_at(c, c->at, len, "`%.*s` has no meaning here; expected `%s`", (int)len, c->text + c->at,
+			     ascii);
+	else
+		cel_fault_at(c, c->at, len,
+			     "`%.*s` has no meaning here; expected letters a-z, digits and `_` in names, and texts in "
+			     "quotes",
+			     (int)len, c->text + c->at);
+	c->broken = true;
+	c->token.kind = T_FAULT;
+}
+
 static void lex_operator(struct compilation *c)
 {
 	static const struct {
@@ -295,12 +336,14 @@ static void lex_operator(struct compilation *c)
 			return;
 		}
 	}
-	uint32_t code, len = (uint32_t)cel_utf8_get(c->text + c->at, c->len - c->at, &code);
 	const char *hint = peek(c, 0) == '='   ? "comparing is written =="
 			   : peek(c, 0) == '&' ? "and is written &&"
 			   : peek(c, 0) == '|' ? "or is written ||"
-					       : "this character has no meaning here";
-	broken(c, c->at, len, hint);
+					       : NULL;
+	if (hint)
+		broken(c, c->at, 1, hint);
+	else
+		no_meaning(c);
 }
 
 void cel_lex_next(struct compilation *c)

@@ -409,6 +409,25 @@ const char *cel_node_path(struct compilation *c, const struct node *node)
 	return path;
 }
 
+static bool token_is(const struct compilation *c, const char *text)
+{
+	return c->token.len == strlen(text) && memcmp(c->text + c->token.pos, text, c->token.len) == 0;
+}
+
+/* What stands where the expression should end. */
+static const char *too_much(const struct compilation *c)
+{
+	if (c->token.kind == T_RPAREN)
+		return "this ) has no ( before it";
+	if (token_is(c, "and"))
+		return "and is written &&";
+	if (token_is(c, "or"))
+		return "or is written ||";
+	if (c->token.kind == T_COMMA)
+		return "a comma has no meaning here, nor between the digits of a number";
+	return "an operator is missing here, or this is too much";
+}
+
 struct node *cel_parse(struct compilation *c)
 {
 	cel_lex_next(c);
@@ -418,7 +437,6 @@ struct node *cel_parse(struct compilation *c)
 	}
 	struct node *root = expression(c, P_COND);
 	if (!c->broken && c->token.kind != T_END)
-		syntax(c, c->token.kind == T_RPAREN ? "this ) has no ( before it"
-						    : "an operator is missing here, or this is too much");
+		syntax(c, too_much(c));
 	return c->broken || c->n_faults ? NULL : root;
 }
