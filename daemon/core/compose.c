@@ -59,16 +59,27 @@ static struct str value_text(struct engine *e, struct cel_value v)
 	}
 }
 
-/* Sensitive text is masked; what can't be told without another sensitive value is `***`, and no `?`: it is known. */
+static bool is_known(struct cel_value v)
+{
+	return v.kind != CEL_UNKNOWN && v.kind != CEL_ERROR;
+}
+
+/* Sensitive text is masked.  What can't be told without another sensitive value is `***`, and no `?`: it is known; so
+ * is what the mask would make false (`{phone.size() == 11}`), unless it shows that it is masked. */
 static struct str placeholder_text(struct engine *e, const struct cel_program *program)
 {
 	e->masking = true;
-	struct cel_value v = evaluate(e, program);
+	e->masked = false;
+	struct cel_value masked = evaluate(e, program);
 	e->masking = false;
-	if (v.kind != CEL_UNKNOWN && v.kind != CEL_ERROR)
-		return value_text(e, v);
-	v = evaluate(e, program);
-	return v.kind == CEL_UNKNOWN || v.kind == CEL_ERROR ? STR("?") : STR("***");
+	if (!e->masked)
+		return value_text(e, masked);
+	struct str text = value_text(e, masked);
+	struct cel_value v = evaluate(e, program);
+	if (!is_known(v))
+		return STR("?");
+	return is_known(masked) && (memchr(text.s, '*', text.len) || str_equal(text, value_text(e, v))) ? text
+													: STR("***");
 }
 
 struct str summary_text(struct engine *e, const struct rule *rule)

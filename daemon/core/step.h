@@ -35,6 +35,7 @@ struct engine {
 	int32_t until;       /* the first later day at which something that was read changes by time alone */
 	struct inputs dirty; /* what the event changed */
 	bool masking;        /* sensitive values read as masked text */
+	bool masked;         /* since masking began, one was */
 
 	/* values of names already read in this step, by CEL variable */
 	uint32_t generation;

@@ -34,6 +34,7 @@ struct cel_value fact_value(const struct engine *e, const struct field *field, c
 /* A sensitive value while masking: text masked, anything else unknown. */
 static struct cel_value hidden(struct engine *e, struct cel_value v, const struct cel_problem *missing)
 {
+	e->masked = true;
 	if (v.kind != CEL_STRING)
 		return cel_unknown(missing);
 	struct str masked = mask_text(&e->scratch, (struct str){v.s, v.len});
