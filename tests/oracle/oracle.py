@@ -128,7 +128,7 @@ class Subject:
             self.numbers[unit] = self.numbers.get(unit, 0) + 1
             place = f"{self.watch['watch']}/{self.name}/{unit}"
             # of the cases that are followed up, the last one at this unit, else that of the greatest number
-            last = max(previous, key=lambda id_: (id_.startswith(place + "/"), int(id_.rpartition("/")[2]), id_), default=None)
+            last = max(previous, key=lambda id_: (id_.rpartition("/")[0] == place, int(id_.rpartition("/")[2]), id_), default=None)
             settings = self.config.units[unit.partition("/")[0]]
             case = self.cases[unit] = Case(f"{place}/{self.numbers[unit]}", unit, settings, last, now)
         if not case:
