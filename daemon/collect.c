@@ -38,7 +38,7 @@ static void queue(struct worker *w, struct partition *p, struct item *i)
 
 /* --- a record */
 
-static void reject(struct worker *w, struct item *i, enum reject_class class, const char *reason)
+void collect_reject(struct worker *w, struct item *i, enum reject_class class, const char *reason)
 {
 	i->kind = ITEM_REJECTED;
 	i->class = class;
@@ -51,76 +51,6 @@ static int64_t wall_of(const struct worker *w, const struct partition *p)
 	return w->settings->clock == CLOCK_EVENTS ? TIME_NEVER : round_now(w, p);
 }
 
-static struct passage *add_passage(struct worker *w, struct item *i, const struct watch *watch)
-{
-	struct passage **last = &i->passages;
-	while (*last)
-		last = &(*last)->next;
-	*last = arena_zero(&w->collected, sizeof **last);
-	(*last)->watch = watch;
-	return *last;
-}
-
-/* Can it go to the partition of its subject there?  False: why. */
-static bool fits(const struct worker *w, const struct item *i, const struct watch *watch, int32_t partition,
-		 struct err *why)
-{
-	return forward_fits(w, &i->record, watch) ||
-	       err_set(why,
-		       "data: found a record that is too large to be forwarded to partition %" PRId32
-		       ", where its subject is%s%s",
-		       partition, watch ? " for the watch " : "", watch ? watch->name : "");
-}
-
-/* Here, or through the forward topic?  watch NULL: feedback. */
-static void place(struct worker *w, struct item *i, const struct watch *watch)
-{
-	struct err why;
-	why.text[0] = '\0';
-	int32_t right = forward_partition(w, i->event.subject);
-	bool arrived = w->topics[i->topic].role == TOPIC_FORWARD;
-	if (right == i->record.partition && (arrived || !watch || !watch->by_copy))
-		return;
-	if (arrived)
-		err_set(&why,
-			"subject: found in partition %" PRId32 ", expected in partition %" PRId32
-			" by the partitioner %s, and it was forwarded once already; have the rules or the number of "
-			"partitions changed meanwhile?",
-			i->record.partition, right, w->settings->partitioner);
-	else if (fits(w, i, watch, right, &why)) {
-		i->kind = ITEM_FORWARDED;
-		add_passage(w, i, watch)->partition = right;
-		return;
-	}
-	reject(w, i, REJECT_PARTITION, why.text);
-}
-
-/* Is this the reason of one of the watches before? */
-static bool told(const struct item *i, const char *reason)
-{
-	bool found = i->kind == ITEM_REJECTED && strcmp(i->reason, reason) == 0;
-	for (const struct passage *p = i->passages; p && !found; p = p->next)
-		found = p->reason && strcmp(p->reason, reason) == 0;
-	return found;
-}
-
-/* Copies for further watches that know the event's type, or the reason why not, where it isn't that of one before. */
-static void copy(struct worker *w, struct item *i, int64_t wall)
-{
-	struct event event;
-	for (const struct watch *next = decode_also(&i->event); next; next = decode_also(&event)) {
-		struct err why = {""};
-		arena_reset(&w->effects); /* of no turn now */
-		enum decode_result result =
-			decode_event_for(w->decoder, next, &i->record, wall, &w->effects, &event, &why);
-		int32_t partition = result == DECODE_EVENT ? forward_partition(w, event.subject) : -1;
-		if (result == DECODE_EVENT && fits(w, i, next, partition, &why))
-			add_passage(w, i, next)->partition = partition;
-		else if (!told(i, why.text))
-			add_passage(w, i, next)->reason = arena_text(&w->collected, why.text, strlen(why.text));
-	}
-}
-
 static void decode(struct worker *w, const struct partition *p, struct item *i)
 {
 	struct err why;
@@ -131,7 +61,7 @@ static void decode(struct worker *w, const struct partition *p, struct item *i)
 	bool arrived = topic->role == TOPIC_FORWARD;
 	enum decode_result result;
 	if (arrived && !(topic = forward_origin(w, &i->record, &watch, &why))) {
-		reject(w, i, REJECT_PARTITION, why.text);
+		collect_reject(w, i, REJECT_PARTITION, why.text);
 		return;
 	}
 	if (topic->role == TOPIC_FEEDBACK)
@@ -143,14 +73,14 @@ static void decode(struct worker *w, const struct partition *p, struct item *i)
 	if (result == DECODE_IGNORED) {
 		i->kind = ITEM_IGNORED;
 	} else if (result == DECODE_REJECTED) {
-		reject(w, i, REJECT_DECODE, why.text);
+		collect_reject(w, i, REJECT_DECODE, why.text);
 	} else {
 		i->kind = ITEM_EVENT;
 		i->key = changelog_key(&w->collected, i->event.watch, i->event.subject);
-		place(w, i, topic->role == TOPIC_FEEDBACK ? NULL : i->event.watch);
+		forward_route(w, i, topic->role == TOPIC_FEEDBACK ? NULL : i->event.watch);
 	}
 	if (!arrived && topic->role == TOPIC_EVENTS)
-		copy(w, i, wall);
+		forward_copies(w, i, wall);
 }
 
 static void take(struct worker *w, struct partition *p, const struct inbox_item *in)

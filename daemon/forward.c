@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int32_t forward_partition(const struct worker *w, struct str subject)
+static int32_t partition_of(const struct worker *w, struct str subject)
 {
 	bool murmur2 = strcmp(w->settings->partitioner, "murmur2") == 0;
 	int32_t n = w->found.partitions;
@@ -76,10 +76,72 @@ static size_t size_of(const struct record *record)
 	return size;
 }
 
-bool forward_fits(const struct worker *w, const struct record *record, const struct watch *watch)
+static struct passage *add_passage(struct worker *w, struct item *i, const struct watch *watch)
 {
-	size_t name = watch ? strlen(watch->name) : 0;
-	return size_of(record) + name <= outbox_max_message(w->outbox);
+	struct passage **last = &i->passages;
+	while (*last)
+		last = &(*last)->next;
+	*last = arena_zero(&w->collected, sizeof **last);
+	(*last)->watch = watch;
+	return *last;
+}
+
+/* Is there room for the headers of its origin?  False: why. */
+static bool fits(const struct worker *w, const struct item *i, const struct watch *watch, int32_t partition,
+		 struct err *why)
+{
+	return size_of(&i->record) + (watch ? strlen(watch->name) : 0) <= outbox_max_message(w->outbox) ||
+	       err_set(why,
+		       "data: found a record that is too large to be forwarded to partition %" PRId32
+		       ", where its subject is%s%s",
+		       partition, watch ? " for the watch " : "", watch ? watch->name : "");
+}
+
+void forward_route(struct worker *w, struct item *i, const struct watch *watch)
+{
+	struct err why;
+	why.text[0] = '\0';
+	int32_t right = partition_of(w, i->event.subject);
+	bool arrived = w->topics[i->topic].role == TOPIC_FORWARD;
+	if (right == i->record.partition && (arrived || !watch || !watch->by_copy))
+		return;
+	if (arrived)
+		err_set(&why,
+			"subject: found in partition %" PRId32 ", expected in partition %" PRId32
+			" by the partitioner %s, and it was forwarded once already; have the rules or the number of "
+			"partitions changed meanwhile?",
+			i->record.partition, right, w->settings->partitioner);
+	else if (fits(w, i, watch, right, &why)) {
+		i->kind = ITEM_FORWARDED;
+		add_passage(w, i, watch)->partition = right;
+		return;
+	}
+	collect_reject(w, i, REJECT_PARTITION, why.text);
+}
+
+/* Is this the reason of one of the watches before? */
+static bool told(const struct item *i, const char *reason)
+{
+	bool found = i->kind == ITEM_REJECTED && strcmp(i->reason, reason) == 0;
+	for (const struct passage *p = i->passages; p && !found; p = p->next)
+		found = p->reason && strcmp(p->reason, reason) == 0;
+	return found;
+}
+
+void forward_copies(struct worker *w, struct item *i, int64_t wall)
+{
+	struct event event;
+	for (const struct watch *next = decode_also(&i->event); next; next = decode_also(&event)) {
+		struct err why = {""};
+		arena_reset(&w->effects); /* of no turn now */
+		enum decode_result result =
+			decode_event_for(w->decoder, next, &i->record, wall, &w->effects, &event, &why);
+		int32_t partition = result == DECODE_EVENT ? partition_of(w, event.subject) : -1;
+		if (result == DECODE_EVENT && fits(w, i, next, partition, &why))
+			add_passage(w, i, next)->partition = partition;
+		else if (!told(i, why.text))
+			add_passage(w, i, next)->reason = arena_text(&w->collected, why.text, strlen(why.text));
+	}
 }
 
 void forward_write(struct worker *w, const struct item *i)

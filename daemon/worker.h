@@ -30,12 +30,12 @@ struct item {
 	uint32_t topic;
 	enum item_kind kind;
 	enum reject_class class;
-	bool oversized;     /* its state or message would be larger than a record may be: never stepped again */
-	const char *reason; /* ITEM_REJECTED, oversized; else this round's refusal, or NULL */
+	bool oversized;           /* its state or message would be larger than a record may be: never stepped again */
+	const char *reason;       /* ITEM_REJECTED, oversized; else this round's refusal, or NULL */
+	struct passage *passages; /* ITEM_FORWARDED; and of others, for further watches */
 	struct record record;
 	struct event event;
-	struct str key;           /* of the changelog */
-	struct passage *passages; /* ITEM_FORWARDED; and of others, for further watches */
+	struct str key; /* of the changelog */
 };
 
 struct reading {       /* of one topic in one partition */
@@ -180,18 +180,20 @@ void collect(struct worker *w, int wait_ms);
  * ends. */
 bool collect_wait(struct worker *w, int wait_ms);
 void collect_drop(struct worker *w, struct partition *p); /* its items */
+void collect_reject(struct worker *w, struct item *i, enum reject_class class, const char *reason);
 /* The items at its front, once they are committed. */
 void collect_done(struct worker *w, struct partition *p, size_t n, struct item *after);
 
 /* --- forward.c */
-/* The partition that a subject belongs to. */
-int32_t forward_partition(const struct worker *w, struct str subject);
 /* A record of the forward topic takes its origin's timestamp and topic.  watch: the one that it is for; NULL: feedback.
  * NULL: it isn't one of ours, why says so. */
 const struct inbox_topic *forward_origin(const struct worker *w, struct record *record, const struct watch **watch,
 					 struct err *why);
-/* Is there room for the headers of its origin? */
-bool forward_fits(const struct worker *w, const struct record *record, const struct watch *watch);
+/* Does a decoded event belong here, or through the forward topic (ITEM_FORWARDED)?  watch: that it is for; NULL:
+ * feedback. */
+void forward_route(struct worker *w, struct item *i, const struct watch *watch);
+/* Copies for further watches that know the event's type, or the reason why not, where it isn't that of one before. */
+void forward_copies(struct worker *w, struct item *i, int64_t wall);
 /* In the running transaction. */
 void forward_write(struct worker *w, const struct item *i);
 
