@@ -60,21 +60,31 @@ static void fill_alert(struct test_run *run, struct got_row *row, struct subject
 	if (c) {
 		add(run, row, "unit", text_of(run, c->unit));
 		add(run, row, "due", due_text(run, entry->due));
-		add(run, row, "case", case_id(s, c, (struct case_name){.number = c->number}, &run->scratch).s);
+		add(run, row, "case",
+		    case_id(s, c, entry->in ? (struct case_name){.number = c->number} : entry->answered_in,
+			    &run->scratch)
+			    .s);
 	}
 	if (a->state != ALERT_PENDING)
 		add(run, row, "since", instant_text(run, a->since));
 	if (a->is)
 		add(run, row, "summary",
 		    text_of(run, engine_summary(run->engine, s, a->is, a->member, run->now, &run->scratch)));
-	if (c && c->previous.number)
+	if (c && entry->in && c->previous.number)
 		add(run, row, "previous", case_id(s, c, c->previous, &run->scratch).s);
 	add(run, row, "number", arena_printf(&run->scratch, "%u", a->number));
 	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
 	add_rule(run, row, a->is);
 }
 
-/* A row for each unit at which an alert is in a case; one where it is in none.  rows has n rows already. */
+/* Is the alert this unit's: in its open case, or answered there before? */
+static bool is_at(const struct casefile *c, const struct case_alert *entry, const struct alert *a)
+{
+	return str_equal(entry->rule, a->rule) && str_equal(entry->member, a->member) &&
+	       (entry->in ? c->open && !entry->left : entry->answered && entry->joined == a->number);
+}
+
+/* A row for each unit at which an alert is; one where it is at none.  rows has n rows already. */
 static void add_alerts(struct test_run *run, struct subject *s, struct got_row *rows, size_t *n)
 {
 	size_t others = *n;
@@ -84,10 +94,9 @@ static void add_alerts(struct test_run *run, struct subject *s, struct got_row *
 		if (a->state == ALERT_OVER)
 			continue;
 		for (uint32_t c = 0; c < s->n_cases; c++)
-			for (uint32_t k = 0; s->cases[c].open && k < s->cases[c].n_alerts; k++) {
+			for (uint32_t k = 0; k < s->cases[c].n_alerts; k++) {
 				const struct case_alert *entry = &s->cases[c].alerts[k];
-				if (!entry->in || entry->left || !str_equal(entry->rule, a->rule) ||
-				    !str_equal(entry->member, a->member))
+				if (!is_at(&s->cases[c], entry, a))
 					continue;
 				rows[*n].thing = others + i;
 				fill_alert(run, &rows[(*n)++], s, a, &s->cases[c], entry);

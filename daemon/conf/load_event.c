@@ -73,17 +73,25 @@ static void scan_data(struct event_load *e, const struct node *n)
 	}
 }
 
-/* Is the whole expression one field of data?  Its index, or -1. */
-static int32_t only_data(const struct event_load *e, struct str text)
+/* Is the whole expression one field of data, or a field within one?  Its path, such as address.code; and if it is no
+ * deeper than data.<name>, the index. */
+static void find_path(const struct event_load *e, struct str text, struct assignment *out)
 {
 	struct scan s = {.text = text};
 	struct token t;
-	struct str name;
+	struct str name, path = STR("");
+	size_t depth = 0;
 	if (!scan_next(&s, &t) || t.kind != TOKEN_NAME ||
-	    !str_equal((struct str){text.s + t.pos, t.len}, STR("data")) || memchr(text.s, '?', text.len) ||
-	    !data_name(&s, &name) || scan_next(&s, &t))
-		return -1;
-	return find_data(e, name);
+	    !str_equal((struct str){text.s + t.pos, t.len}, STR("data")) || memchr(text.s, '?', text.len))
+		return;
+	for (; data_name(&s, &name); depth++)
+		path = str_of(arena_printf(&e->l->r->arena, "%.*s%s%.*s", (int)path.len, path.s, depth ? "." : "",
+					   (int)name.len, name.s));
+	if (scan_next(&s, &t))
+		return;
+	out->path = path;
+	if (depth == 1)
+		out->data = find_data(e, path);
 }
 
 static void scan_all(struct event_load *e, const struct node *n)
@@ -118,7 +126,7 @@ static void assign(struct event_load *e, const struct node *n, unsigned kinds, c
 	out->data = -1;
 	out->program = compile_expression(e->l, e->t->env, n, kinds | KIND_BIT(CEL_NULL), expected);
 	if (out->program)
-		out->data = only_data(e, n->text);
+		find_path(e, n->text, out);
 }
 
 static struct assignment *assign_one(struct event_load *e, const struct node *n, unsigned kinds, const char *expected)

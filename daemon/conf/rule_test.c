@@ -63,40 +63,45 @@ static struct cel_value scalar_value(const struct node *n, bool as_text)
 	return cel_string(s.s, s.len);
 }
 
-static struct cel_value data_value(struct reader *t, const struct node *n, bool as_text)
-{
-	if (n->kind == NODE_SCALAR)
-		return scalar_value(n, as_text);
-	bool map = n->kind == NODE_MAP;
-	struct cel_value *items = ARENA_ARRAY(t->arena, struct cel_value, n->n * (map ? 2u : 1u));
-	for (uint32_t i = 0; i < n->n; i++) {
-		if (map)
-			items[2 * i] = cel_string(n->entries[i].key->text.s, n->entries[i].key->text.len);
-		items[map ? 2 * i + 1 : i] = data_value(t, n->entries[i].value, false);
-	}
-	struct cel_value v = cel_list(items, n->n);
-	v.kind = map ? CEL_MAP : CEL_LIST;
-	return v;
-}
-
-static bool text_target(const struct assignment *set, size_t n, const struct field *fields, int32_t data)
+static bool text_target(const struct assignment *set, size_t n, const struct field *fields, struct str path)
 {
 	for (size_t i = 0; i < n; i++) {
 		enum field_type type = fields[set[i].target].type;
-		if (set[i].data == data && (type == FIELD_STRING || type == FIELD_DATE || type == FIELD_ENUM))
+		if (str_equal(set[i].path, path) && (type == FIELD_STRING || type == FIELD_DATE || type == FIELD_ENUM))
 			return true;
 	}
 	return false;
 }
 
 /* Does this field of data go straight to a fact, or a member's field, that is text? */
-static bool goes_to_text(const struct watch *w, const struct event_type *type, int32_t data)
+static bool goes_to_text(const struct watch *w, const struct event_type *type, struct str path)
 {
-	bool text = text_target(type->set, type->n_set, w->facts, data);
+	bool text = text_target(type->set, type->n_set, w->facts, path);
 	for (size_t i = 0; i < type->n_members; i++)
 		text |= text_target(type->members[i].set, type->members[i].n_set,
-				    w->lists[type->members[i].list].fields, data);
+				    w->lists[type->members[i].list].fields, path);
 	return text;
+}
+
+/* The value at this path of the data; path: empty within a list, where none is straight. */
+static struct cel_value data_value(struct reader *t, const struct node *n, const struct event_type *type,
+				   struct str path)
+{
+	if (n->kind == NODE_SCALAR)
+		return scalar_value(n, path.len && goes_to_text(t->w, type, path));
+	bool map = n->kind == NODE_MAP;
+	struct cel_value *items = ARENA_ARRAY(t->arena, struct cel_value, n->n * (map ? 2u : 1u));
+	for (uint32_t i = 0; i < n->n; i++) {
+		struct str key = map ? n->entries[i].key->text : STR(""), inner = STR("");
+		if (map)
+			items[2 * i] = cel_string(key.s, key.len);
+		if (map && path.len)
+			inner = str_of(arena_printf(&t->l.scratch, "%s.%s", path.s, key.s));
+		items[map ? 2 * i + 1 : i] = data_value(t, n->entries[i].value, type, inner);
+	}
+	struct cel_value v = cel_list(items, n->n);
+	v.kind = map ? CEL_MAP : CEL_LIST;
+	return v;
 }
 
 static void read_data(struct reader *t, const struct node *map, struct test_event *e)
@@ -123,7 +128,7 @@ static void read_data(struct reader *t, const struct node *map, struct test_even
 				      near);
 			continue;
 		}
-		data[k] = data_value(t, value, goes_to_text(t->w, type, (int32_t)k));
+		data[k] = data_value(t, value, type, key->text);
 		if (value->kind == NODE_SCALAR && value->style == STYLE_PLAIN && is_json_number(value->text, &whole))
 			raw[k] = value->text;
 	}

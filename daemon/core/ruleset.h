@@ -56,7 +56,8 @@ struct derived {
 struct assignment {      /* target = expression */
 	uint32_t target; /* index of the fact, field or measure */
 	struct cel_program *program;
-	int32_t data; /* where the expression is just data.<name>: index in event_type.data; else -1 */
+	int32_t data;    /* where the expression is just data.<name>: index in event_type.data; else -1 */
+	struct str path; /* where it is just data.<path>, of whatever depth; else empty */
 	struct place place;
 };
 enum member_action { MEMBER_UPSERT, MEMBER_UPDATE, MEMBER_DROP };
