@@ -95,7 +95,7 @@ static void read_escalation(struct loader *l, const struct node *n, struct unit 
 		if (u->escalate[i] == u->index)
 			FAULT(l, to, "`%s` escalates to itself; expected another unit", u->name);
 	if (after)
-		read_span(l, after, "`after`", SPANS_WORKING, &u->escalate_after);
+		read_span(l, after, "`after`", SPANS_OF_DAYS, &u->escalate_after);
 }
 
 static void read_wait(struct loader *l, const struct node *map, const char *key, unsigned units, struct span *out)
@@ -151,7 +151,7 @@ static void load_unit(struct loader *l, const struct node *root, struct unit *u)
 		FAULT(l, topic, "`%s` is one of the daemon's own topics; expected a topic of the unit's own", u->topic);
 	read_wait(l, root, "gather", elapsed, &u->gather);
 	read_wait(l, root, "quiet", elapsed, &u->quiet);
-	read_wait(l, root, "remind", SPANS_WORKING, &u->remind);
+	read_wait(l, root, "remind", SPANS_OF_DAYS, &u->remind);
 	if (u->remind.n == 0) /* before `due` by nothing: none */
 		u->remind.n = -1;
 	if (escalate)

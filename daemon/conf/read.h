@@ -58,6 +58,7 @@ enum {
 	SPANS_DATES = SPAN_BIT(SPAN_DAYS) | SPAN_BIT(SPAN_MONTHS) | SPAN_BIT(SPAN_QUARTERS) | SPAN_BIT(SPAN_YEARS),
 	SPANS_PERIODS = SPAN_BIT(SPAN_MONTHS) | SPAN_BIT(SPAN_QUARTERS) | SPAN_BIT(SPAN_YEARS),
 	SPANS_WORKING = SPAN_BIT(SPAN_WORKING_DAYS),
+	SPANS_OF_DAYS = SPAN_BIT(SPAN_DAYS) | SPANS_WORKING,
 };
 bool read_span(struct loader *l, const struct node *n, const char *what, unsigned units, struct span *out);
 bool read_window(struct loader *l, const struct node *n, struct window *out); /* "12 months", "1 whole quarter" */
