@@ -44,14 +44,17 @@ static bool take_time(struct reading *g, struct cel_value v, int64_t *ms, const 
 	return time_parse(g->decoder->ruleset->zone, (struct str){v.s, v.len}, ms);
 }
 
+static bool take_until(struct reading *g, struct cel_value v, const char **found)
+{
+	if (!is_text(v, found))
+		return false;
+	*found = "another text";
+	return until_parse(g->decoder->ruleset->zone, (struct str){v.s, v.len}, &g->answer->until);
+}
+
 static bool take_at(struct reading *g, struct cel_value v, const char **found)
 {
 	return take_time(g, v, &g->answer->at, found);
-}
-
-static bool take_until(struct reading *g, struct cel_value v, const char **found)
-{
-	return take_time(g, v, &g->answer->until, found);
 }
 
 static bool take_when(struct reading *g, struct cel_value v, const char **found)

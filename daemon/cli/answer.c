@@ -21,7 +21,7 @@ static const char help[] =
 	"  --by NAME         who answers\n"
 	"  --note TEXT       a remark\n"
 	"  --at TIME         when it was so (default: now); a date or 2026-07-01T08:00:00+08:00\n"
-	"  --until TIME      an answered alert that is still true then speaks again\n"
+	"  --until TIME      an answered alert that is still true then speaks again; a date passes when the day ends\n"
 	"  --message-no N    the answer covers what the case had told by this message (default: the latest)\n"
 	"  --rules A,B       the answer covers only the alerts of these rules\n"
 	"  --measure TEXT    which measure was taken\n"
@@ -110,12 +110,12 @@ static bool take_type(struct sending *s, const char *text, struct err *why)
 /* --- the event */
 
 static bool write_time_option(struct sending *s, const char *name, const char *option, const char *text,
-			      struct err *why)
+			      parse_time *parse, struct err *why)
 {
 	int64_t ms;
 	if (!text)
 		return true;
-	if (!time_parse(s->config.ruleset->zone, str_of(text), &ms))
+	if (!parse(s->config.ruleset->zone, str_of(text), &ms))
 		return err_set(why,
 			       "%s: found %s, expected a date like 2026-07-01 or a time like 2026-07-01T08:00:00+08:00",
 			       option, text);
@@ -154,7 +154,8 @@ static bool write_data(struct sending *s, struct err *why)
 	write_string(&s->json, s->id);
 	write_text_option(s, "by", s->by);
 	write_text_option(s, "note", s->note);
-	if (!write_time_option(s, "at", "--at", s->at, why) || !write_time_option(s, "until", "--until", s->until, why))
+	if (!write_time_option(s, "at", "--at", s->at, time_parse, why) ||
+	    !write_time_option(s, "until", "--until", s->until, until_parse, why))
 		return false;
 	if (s->message_no) {
 		int64_t n;
@@ -165,7 +166,7 @@ static bool write_data(struct sending *s, struct err *why)
 	}
 	write_rules(s);
 	write_text_option(s, "measure", s->measure);
-	if (!write_time_option(s, "when", "--when", s->when, why))
+	if (!write_time_option(s, "when", "--when", s->when, time_parse, why))
 		return false;
 	write_close(&s->json, '}');
 	return true;

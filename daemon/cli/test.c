@@ -8,16 +8,22 @@
 static const char help[] =
 	"usage: shouwangctl test [DIR] [--only TEXT] [--verbose]\n"
 	"\n"
-	"Runs the rule tests in DIR: each sends events to one subject (or those that the watch's `subject:` finds), "
-	"lets time pass and compares alerts, messages "
-	"and\n"
+	"Runs the rule tests in DIR: each sends events to a subject, lets time pass and compares alerts, messages and\n"
 	"values.  A failed expectation prints what was wanted and what came, and how the rule judged.\n"
 	"\n"
 	"  --only TEXT   only tests whose name holds TEXT\n"
 	"  --verbose     name the tests that pass, too\n";
 
 /* --- one test */
-static const char SUBJECT[] = "test";
+/* The subject of events that name none, if none before did. */
+static struct str first_subject(const struct rule_test *test)
+{
+	for (size_t i = 0; i < test->n_steps; i++)
+		for (size_t k = 0; k < test->steps[i].n_events; k++)
+			if (test->steps[i].events[k].subject.len)
+				return test->steps[i].events[k].subject;
+	return STR("test");
+}
 
 static struct subject *subject_named(struct test_run *run, struct str key)
 {
@@ -94,6 +100,15 @@ static struct subject *case_subject(struct test_run *run, struct str *case_id)
 	return run->subject;
 }
 
+/* A rejection fails a test only where the event says otherwise. */
+static void tell_rejection(struct test_run *run, const struct test_event *e, const char *why)
+{
+	if (!e->rejected)
+		print_note(run, e->node, "the event was rejected: %s (`rejected: true` would expect it)", why);
+	else if (!strstr(why, e->rejected))
+		print_failure(run, e->node, "the event was rejected: %s; expected: %s", why, e->rejected);
+}
+
 /* Feedback without `case` is about the one that is open.  NULL: not clear which. */
 static struct subject *find_case(struct test_run *run, const struct test_event *e, struct answer *a)
 {
@@ -104,16 +119,17 @@ static struct subject *find_case(struct test_run *run, const struct test_event *
 	for (size_t i = 0; i < run->n_subjects; i++)
 		for (uint32_t k = 0; k < run->subjects[i]->n_cases; k++) {
 			const struct casefile *c = &run->subjects[i]->cases[k];
-			if (!c->open)
+			if (!c->open || (e->subject.len && !str_equal(e->subject, run->subjects[i]->key)))
 				continue;
 			found = run->subjects[i];
 			a->case_id = case_id(found, c, (struct case_name){.number = c->number}, &run->state);
 			n++;
 		}
-	if (n == 1)
-		return found;
-	print_failure(run, e->node, "%zu cases are open: the feedback must name its `case`", n);
-	return NULL;
+	if (n > 1)
+		print_failure(run, e->node, "%zu cases are open: the feedback must name its `case`", n);
+	if (n == 0)
+		tell_rejection(run, e, "no case is open");
+	return n == 1 ? found : NULL;
 }
 
 /* --- events */
@@ -134,30 +150,30 @@ static void send_event(struct test_run *run, const struct test_event *e, size_t 
 {
 	struct err why = {{0}};
 	struct answer answer = e->answer ? *e->answer : (struct answer){0};
-	struct subject *answered = e->answer ? find_case(run, e, &answer) : run->subject;
-	if (!answered)
+	struct subject *subject = e->answer        ? find_case(run, e, &answer)
+				  : e->subject.len ? subject_named(run, e->subject)
+						   : run->subject;
+	if (!subject)
 		return;
-	run->subject = answered;
+	run->subject = subject;
 	struct event event = {
 		.watch = run->test->watch,
 		.type = e->type,
 		.answer = e->answer ? &answer : NULL,
 		.subject = run->subject->key,
-		.source = STR("test"),
-		.id = str_of(arena_printf(&run->state, "step-%zu-event-%zu", (size_t)(run->step - run->test->steps) + 1,
-					  number + 1)),
+		.source = e->source.len ? e->source : STR("test"),
+		.id = e->id.len ? e->id
+				: str_of(arena_printf(&run->state, "step-%zu-event-%zu",
+						      (size_t)(run->step - run->test->steps) + 1, number + 1)),
 		.time = e->time,
 		.data = e->data,
 		.raw = e->raw,
 	};
-	bool taken = take_event(run, &event, &why);
-	if (taken && e->rejected)
+	if (!take_event(run, &event, &why))
+		tell_rejection(run, e, why.text);
+	else if (e->rejected)
 		print_failure(run, e->node, "the event was taken; expected it to be rejected%s%s",
 			      e->rejected[0] ? ": " : "", e->rejected);
-	else if (!taken && !e->rejected)
-		print_failure(run, e->node, "the event was rejected: %s", why.text);
-	else if (!taken && !strstr(why.text, e->rejected))
-		print_failure(run, e->node, "the event was rejected: %s; expected: %s", why.text, e->rejected);
 }
 
 static void run_step(struct test_run *run)
@@ -192,7 +208,7 @@ static bool run_test(const struct rule_test *test, struct ruleset *r)
 	struct test_run run = {.test = test, .r = r, .engine = engine_new(r), .now = INT64_MIN};
 	arena_init(&run.state);
 	arena_init(&run.scratch);
-	run.subject = subject_named(&run, str_of(SUBJECT));
+	run.subject = subject_named(&run, first_subject(test));
 	for (size_t i = 0; i < test->n_steps; i++) {
 		run.step = &test->steps[i];
 		run_step(&run);

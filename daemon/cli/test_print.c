@@ -4,18 +4,31 @@
 #include <stdio.h>
 #include <string.h>
 
-void print_failure(struct test_run *run, const struct node *at, const char *format, ...)
+static void print_line(struct test_run *run, const struct node *at, const char *what, const char *format, va_list args)
 {
 	struct place p = node_place(at);
 	struct str when = time_text(&run->scratch, run->r->zone, run->step->at);
-	va_list args;
-	printf("%s:%u:%u: FAILED: %s: at %.*s: ", p.file, p.line, p.column, run->test->name,
+	printf("%s:%u:%u: %s: %s: at %.*s: ", p.file, p.line, p.column, what, run->test->name,
 	       run->step->at == day_start(run->r->zone, day_of(run->r->zone, run->step->at)) ? 10 : (int)when.len,
 	       when.s);
-	va_start(args, format);
 	vprintf(format, args);
-	va_end(args);
 	putchar('\n');
+}
+
+void print_note(struct test_run *run, const struct node *at, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	print_line(run, at, "note", format, args);
+	va_end(args);
+}
+
+void print_failure(struct test_run *run, const struct node *at, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	print_line(run, at, "FAILED", format, args);
+	va_end(args);
 	run->n_failures++;
 }
 

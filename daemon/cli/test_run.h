@@ -10,7 +10,7 @@ struct test_run {
 	const struct test_step *step; /* the one under way */
 	const struct ruleset *r;
 	struct engine *engine;
-	struct subject **subjects; /* several only where the watch takes the subject from the event */
+	struct subject **subjects; /* several only where the watch, or an event of the test, names them */
 	size_t n_subjects, cap_subjects;
 	struct subject *subject; /* of the newest event */
 	struct arena state;      /* of the subjects: as long as the test */
@@ -49,6 +49,9 @@ struct got_row *outcome_rows(struct test_run *run, size_t *n);
 void compare_rows(struct test_run *run, const struct node *expected, struct got_row *rows, size_t n);
 void compare_value(struct test_run *run, const struct test_value *v);
 
+/* Says what isn't wrong, but may explain a failure: `file:line:column: note: test: step` and what it is about. */
+__attribute__((format(printf, 3, 4))) void print_note(struct test_run *run, const struct node *at, const char *format,
+						      ...);
 /* Begins a failure: `file:line:column: test: step` and what it is about; counts it. */
 __attribute__((format(printf, 3, 4))) void print_failure(struct test_run *run, const struct node *at,
 							 const char *format, ...);

@@ -73,8 +73,21 @@ static void scan_data(struct event_load *e, const struct node *n)
 	}
 }
 
-/* Is the whole expression one field of data, or a field within one?  Its path, such as address.code; and if it is no
- * deeper than data.<name>, the index. */
+/* After a path's beginning: `[0]`, an element of a list. */
+static bool data_element(struct scan *s, struct str *number)
+{
+	struct token open, t, close;
+	struct scan ahead = *s;
+	if (!scan_next(&ahead, &open) || !is_char(&open, '[') || !scan_next(&ahead, &t) || t.kind != TOKEN_OTHER ||
+	    t.c < '0' || t.c > '9' || !scan_next(&ahead, &close) || !is_char(&close, ']'))
+		return false;
+	*number = (struct str){s->text.s + t.pos, t.len};
+	*s = ahead;
+	return true;
+}
+
+/* Is the whole expression one field of data, or a field or an element within one?  Its path, such as phones.0.code; and
+ * if it is no deeper than data.<name>, the index. */
 static void find_path(const struct event_load *e, struct str text, struct assignment *out)
 {
 	struct scan s = {.text = text};
@@ -84,7 +97,7 @@ static void find_path(const struct event_load *e, struct str text, struct assign
 	if (!scan_next(&s, &t) || t.kind != TOKEN_NAME ||
 	    !str_equal((struct str){text.s + t.pos, t.len}, STR("data")) || memchr(text.s, '?', text.len))
 		return;
-	for (; data_name(&s, &name); depth++)
+	for (; data_name(&s, &name) || (depth && data_element(&s, &name)); depth++)
 		path = str_of(arena_printf(&e->l->r->arena, "%.*s%s%.*s", (int)path.len, path.s, depth ? "." : "",
 					   (int)name.len, name.s));
 	if (scan_next(&s, &t))

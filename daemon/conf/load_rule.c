@@ -217,7 +217,8 @@ static void load_summary(struct loader *l, struct rule *rule, const struct node 
 			continue;
 		}
 		if (c == '}' && !doubled)
-			faults_add(l->faults, node_place_at(n, i), "a `}` without its `{`; expected `}}` for a brace");
+			faults_warn(l->faults, node_place_at(n, i),
+				    "a `}` without its `{` is a brace; write `}}` if that is meant");
 		s.literal[s.len++] = c;
 		i += doubled ? 2 : 1;
 	}

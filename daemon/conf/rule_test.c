@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const event_keys[] = {"time", "rejected"};
+static const char *const event_keys[] = {"time", "id", "source", "subject", "rejected"};
 
-static bool read_time(struct reader *t, const struct node *n, const char *what, int64_t *out)
+static bool read_time(struct reader *t, const struct node *n, const char *what, parse_time *parse, int64_t *out)
 {
 	if (!read_scalar(&t->l, n, what))
 		return false;
-	if (time_parse(t->r->zone, n->text, out))
+	if (parse(t->r->zone, n->text, out))
 		return true;
 	FAULT(&t->l, n, "%s is `%s`; expected a date or a time such as 2023-06-01 or 2023-06-01T08:00:00+08:00", what,
 	      n->text.s);
@@ -67,7 +67,8 @@ static bool text_target(const struct assignment *set, size_t n, const struct fie
 {
 	for (size_t i = 0; i < n; i++) {
 		enum field_type type = fields[set[i].target].type;
-		if (str_equal(set[i].path, path) && (type == FIELD_STRING || type == FIELD_DATE || type == FIELD_ENUM))
+		if (path.len && str_equal(set[i].path, path) &&
+		    (type == FIELD_STRING || type == FIELD_DATE || type == FIELD_ENUM))
 			return true;
 	}
 	return false;
@@ -83,20 +84,19 @@ static bool goes_to_text(const struct watch *w, const struct event_type *type, s
 	return text;
 }
 
-/* The value at this path of the data; path: empty within a list, where none is straight. */
+/* The value at this path of the data, such as phones.0.code. */
 static struct cel_value data_value(struct reader *t, const struct node *n, const struct event_type *type,
 				   struct str path)
 {
 	if (n->kind == NODE_SCALAR)
-		return scalar_value(n, path.len && goes_to_text(t->w, type, path));
+		return scalar_value(n, goes_to_text(t->w, type, path));
 	bool map = n->kind == NODE_MAP;
 	struct cel_value *items = ARENA_ARRAY(t->arena, struct cel_value, n->n * (map ? 2u : 1u));
 	for (uint32_t i = 0; i < n->n; i++) {
-		struct str key = map ? n->entries[i].key->text : STR(""), inner = STR("");
+		struct str inner = str_of(map ? arena_printf(&t->l.scratch, "%s.%s", path.s, n->entries[i].key->text.s)
+					      : arena_printf(&t->l.scratch, "%s.%u", path.s, i));
 		if (map)
-			items[2 * i] = cel_string(key.s, key.len);
-		if (map && path.len)
-			inner = str_of(arena_printf(&t->l.scratch, "%s.%s", path.s, key.s));
+			items[2 * i] = cel_string(n->entries[i].key->text.s, n->entries[i].key->text.len);
 		items[map ? 2 * i + 1 : i] = data_value(t, n->entries[i].value, type, inner);
 	}
 	struct cel_value v = cel_list(items, n->n);
@@ -135,16 +135,29 @@ static void read_data(struct reader *t, const struct node *map, struct test_even
 }
 
 /* --- events */
+static bool is_event_key(const struct node *key)
+{
+	for (size_t k = 0; k < COUNT(event_keys); k++)
+		if (node_is(key, event_keys[k]))
+			return true;
+	return false;
+}
+
 static const struct entry *event_entry(const struct node *item)
 {
-	for (uint32_t i = 0; i < item->n; i++) {
-		bool ours = false;
-		for (size_t k = 0; k < COUNT(event_keys); k++)
-			ours |= node_is(item->entries[i].key, event_keys[k]);
-		if (!ours)
+	for (uint32_t i = 0; i < item->n; i++)
+		if (!is_event_key(item->entries[i].key))
 			return &item->entries[i];
-	}
 	return NULL;
+}
+
+/* An attribute of the event (CloudEvents), or empty where the test leaves it out. */
+static struct str read_attribute(struct reader *t, const struct node *item, const char *key)
+{
+	const struct node *n = node_get(item, key);
+	if (!n || !read_scalar(&t->l, n, arena_printf(&t->l.scratch, "`%s`", key)))
+		return STR("");
+	return n->text;
 }
 
 enum { N_ANSWERS = ANSWER_NOT_CONFIRMED + 1 };
@@ -195,9 +208,9 @@ static void read_answer(struct reader *t, const struct node *map, const struct e
 	if (id && read_scalar(&t->l, id, "`case`"))
 		a->case_id = id->text;
 	if (at)
-		read_time(t, at, "`at`", &a->at);
+		read_time(t, at, "`at`", time_parse, &a->at);
 	if (until)
-		read_time(t, until, "`until`", &a->until);
+		read_time(t, until, "`until`", until_parse, &a->until);
 	if (number)
 		read_int(&t->l, number, "`message_no`", 1, UINT32_MAX, &a->message_no);
 	if (!rules || !read_list(&t->l, rules, "`rules`"))
@@ -221,14 +234,17 @@ static bool read_event(struct reader *t, const struct node *item, int64_t at, st
 		return false;
 	}
 	if (time)
-		read_time(t, time, "`time`", &e->time);
+		read_time(t, time, "`time`", time_parse, &e->time);
 	if (!read_type(t, entry->key, e))
 		return false;
 	for (uint32_t i = 0; i < item->n; i++) {
 		const struct node *key = item->entries[i].key;
-		if (&item->entries[i] != entry && !node_is(key, "time") && !node_is(key, "rejected"))
+		if (&item->entries[i] != entry && !is_event_key(key))
 			unknown_name(&t->l, key, "key", key->text.s, event_keys, COUNT(event_keys));
 	}
+	e->id = read_attribute(t, item, "id");
+	e->source = read_attribute(t, item, "source");
+	e->subject = read_attribute(t, item, "subject");
 	if (rejected && read_scalar(&t->l, rejected, "`rejected`"))
 		e->rejected = node_is(rejected, "true") ? "" : rejected->text.s; /* for whatever reason */
 	if (e->answer)
@@ -256,7 +272,7 @@ static void read_step(struct reader *t, const struct node *n, struct test_step *
 		return;
 	const struct node *at = read_needed(&t->l, n, "the step", "at");
 	if (at)
-		read_time(t, at, "`at`", &step->at);
+		read_time(t, at, "`at`", time_parse, &step->at);
 	read_events(t, node_get(n, "events"), step);
 	read_expectations(t, n, step);
 }

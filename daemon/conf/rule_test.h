@@ -1,4 +1,4 @@
-/* Rule tests as they are written: one subject's events at given times, and what is expected.  Read and checked here
+/* Rule tests as they are written: events at given times, and what is expected.  Read and checked here
  * against the ruleset; cli/test.c runs them.
  *
  * A list of tests owns nothing: it borrows from the documents, the ruleset and the arena it was read into. */
@@ -12,10 +12,11 @@ struct test_event {
 	const struct event_type *type; /* NULL: only an answer */
 	struct answer *answer;         /* NULL: none; its case_id is empty where the test leaves it out */
 	const struct node *node;
-	int64_t time;                 /* ms */
-	const struct cel_value *data; /* by type->data */
+	int64_t time;                   /* ms */
+	struct str id, source, subject; /* empty: left out */
+	const struct cel_value *data;   /* by type->data */
 	const struct str *raw;
-	const char *rejected; /* part of the expected reason; NULL: it must not be rejected */
+	const char *rejected; /* part of the expected reason; NULL: nothing is expected of it */
 };
 struct test_value {
 	uint32_t variable; /* in the watch's scope */

@@ -127,6 +127,15 @@ bool time_parse(const struct cel_zone *zone, struct str text, int64_t *ms)
 	return true;
 }
 
+bool until_parse(const struct cel_zone *zone, struct str text, int64_t *ms)
+{
+	int32_t day;
+	if (!date_parse(text, &day))
+		return time_parse(zone, text, ms);
+	*ms = day_start(zone, text.len == strlen("2015-03") ? day_add_months(day, 1) : day + 1);
+	return true;
+}
+
 struct str time_text(struct arena *a, const struct cel_zone *zone, int64_t ms)
 {
 	int64_t seconds = floor_div(ms, 1000), year;

@@ -26,6 +26,9 @@ struct str day_text(struct arena *a, int32_t day); /* 2023-06-01 */
 bool day_parse(const struct cel_zone *zone, struct str text, int32_t *day);
 /* An RFC 3339 timestamp, or a date or month as above (its local 00:00), to an instant. */
 bool time_parse(const struct cel_zone *zone, struct str text, int64_t *ms);
+/* The same of what lasts until then: a date or a month passes when it ends. */
+bool until_parse(const struct cel_zone *zone, struct str text, int64_t *ms);
+typedef bool parse_time(const struct cel_zone *zone, struct str text, int64_t *ms); /* either of them */
 struct str time_text(struct arena *a, const struct cel_zone *zone,
 		     int64_t ms); /* 2023-06-01T08:00:00+08:00, with .123 where not whole */
 

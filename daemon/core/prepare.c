@@ -72,8 +72,11 @@ static struct cel_value value_of(struct engine *e, struct seen_event *seen, cons
 	struct cel_activation activation = {
 		.heap = &e->heap, .values = seen->variables, .ctx = e, .budget = e->ruleset->cost_limit};
 	struct cel_value v = cel_eval(a->program, &activation);
-	if (v.kind == CEL_ERROR && v.problem && strncmp(v.problem->text, "no such key: ", 13) == 0)
-		return cel_unknown(v.problem); /* "a field that an event lacks", within an object of its data */
+	if (v.kind == CEL_ERROR && v.problem &&
+	    (strncmp(v.problem->text, "no such key: ", 13) == 0 ||
+	     strncmp(v.problem->text, "there is no element ", 20) == 0))
+		return cel_unknown(
+			v.problem); /* "a field that an event lacks", within an object or a list of its data */
 	return v;
 }
 

@@ -96,6 +96,13 @@ class Clock:
             return self.midnight(datetime.date.fromisoformat(text if len(text) > 7 else text + "-01"))
         return instant(text)
 
+    def end_of(self, text):
+        """When what lasts until then is over: a date, or a month, when it ends."""
+        if not re.fullmatch(r"\d{4}-\d\d(-\d\d)?", text):
+            return instant(text)
+        day = datetime.date.fromisoformat(text if len(text) > 7 else text + "-01")
+        return self.midnight(day + datetime.timedelta(1) if len(text) > 7 else (day + datetime.timedelta(31)).replace(day=1))
+
 
 def instant(text):
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)", text):

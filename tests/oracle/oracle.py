@@ -258,7 +258,7 @@ class Subject:
         if upto > case.messages or not set(rules) <= {k[0] for k in {**case.left, **case.entries}}:
             raise Reject("message_no or rules: the case has not told that")
         at = self.clock.moment(data["at"]) if "at" in data else event["time_ms"]
-        before, until = case.answer, self.clock.moment(data["until"]) if data.get("until") else NEVER
+        before, until = case.answer, self.clock.end_of(data["until"]) if data.get("until") else NEVER
         for key, entry in case.entries.items():
             told = [level for n, level in entry.told if n <= upto]
             # one that has risen since wasn't told as it is: it goes on waiting, with its due

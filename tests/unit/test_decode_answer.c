@@ -91,7 +91,7 @@ static void every_field_is_taken(void **state)
 	assert_int_equal(a->kind, ANSWER_NOT_CONFIRMED);
 	assert_str(a->case_id, "household/h/1/township/360704102/3");
 	assert_int_equal(a->at, 1751241600000);
-	assert_int_equal(a->until, 1756656000000); /* 00:00 in Shanghai */
+	assert_int_equal(a->until, 1756742400000); /* when the day ends in Shanghai */
 	assert_int_equal(a->message_no, 2);
 	assert_int_equal(a->n_rules, 2);
 	assert_str(a->rules[0], "a");
