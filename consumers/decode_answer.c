@@ -36,31 +36,28 @@ static bool take_case(struct reading *g, struct cel_value v, const char **found)
 	return !*found;
 }
 
-static bool take_time(struct reading *g, struct cel_value v, int64_t *ms, const char **found)
+static bool take_time(struct reading *g, struct cel_value v, parse_time *parse, int64_t *ms, const char **found)
 {
 	if (!is_text(v, found))
 		return false;
 	*found = "another text";
-	return time_parse(g->decoder->ruleset->zone, (struct str){v.s, v.len}, ms);
+	return parse(g->decoder->ruleset->zone, (struct str){v.s, v.len}, ms);
 }
 
 static bool take_until(struct reading *g, struct cel_value v, const char **found)
 {
-	if (!is_text(v, found))
-		return false;
-	*found = "another text";
-	return until_parse(g->decoder->ruleset->zone, (struct str){v.s, v.len}, &g->answer->until);
+	return take_time(g, v, until_parse, &g->answer->until, found);
 }
 
 static bool take_at(struct reading *g, struct cel_value v, const char **found)
 {
-	return take_time(g, v, &g->answer->at, found);
+	return take_time(g, v, time_parse, &g->answer->at, found);
 }
 
 static bool take_when(struct reading *g, struct cel_value v, const char **found)
 {
 	int64_t ms;
-	return take_time(g, v, &ms, found);
+	return take_time(g, v, time_parse, &ms, found);
 }
 
 static bool take_number(struct reading *g, struct cel_value v, const char **found)

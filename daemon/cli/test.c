@@ -15,14 +15,14 @@ static const char help[] =
 	"  --verbose     name the tests that pass, too\n";
 
 /* --- one test */
-/* The subject of events that name none, if none before did. */
+/* The subject that the test's events name first; empty: none does. */
 static struct str first_subject(const struct rule_test *test)
 {
 	for (size_t i = 0; i < test->n_steps; i++)
 		for (size_t k = 0; k < test->steps[i].n_events; k++)
 			if (test->steps[i].events[k].subject.len)
 				return test->steps[i].events[k].subject;
-	return STR("test");
+	return STR("");
 }
 
 static struct subject *subject_named(struct test_run *run, struct str key)
@@ -89,7 +89,7 @@ static struct subject *case_subject(struct test_run *run, struct str *case_id)
 							      (int)s->key.len, s->key.s, tail);
 				size_t len = strlen(tail);
 				bool same = str_equal(*case_id, str_of(id)),
-				     one = run->n_subjects == 1 && case_id->len > len &&
+				     one = run->n_subjects == 1 && !run->named && case_id->len > len &&
 					   memcmp(case_id->s + case_id->len - len, tail, len) == 0;
 				if (same || one) {
 					*case_id = str_of(id);
@@ -208,7 +208,9 @@ static bool run_test(const struct rule_test *test, struct ruleset *r)
 	struct test_run run = {.test = test, .r = r, .engine = engine_new(r), .now = INT64_MIN};
 	arena_init(&run.state);
 	arena_init(&run.scratch);
-	run.subject = subject_named(&run, first_subject(test));
+	struct str name = first_subject(test);
+	run.named = name.len > 0;
+	run.subject = subject_named(&run, run.named ? name : STR("test"));
 	for (size_t i = 0; i < test->n_steps; i++) {
 		run.step = &test->steps[i];
 		run_step(&run);

@@ -41,12 +41,17 @@ static struct str behind_subject(struct str id)
 	return id;
 }
 
-/* The one subject of a test, where the watch leaves it to the event's key, has whatever name the test gives it. */
+/* The one subject of a test, where neither the watch nor an event names it, has whatever name the test gives it. */
+static bool any_name(const struct test_run *run)
+{
+	return run->n_subjects == 1 && !run->named;
+}
+
 static bool same_case(const struct test_run *run, const char *key, struct str wanted, struct str got)
 {
 	size_t watch = strlen(run->test->watch->name) + 1;
-	return run->n_subjects == 1 && (strcmp(key, "case") == 0 || strcmp(key, "previous") == 0) &&
-	       wanted.len > watch && memcmp(wanted.s, got.s, watch) == 0 && behind_subject(wanted).len &&
+	return any_name(run) && (strcmp(key, "case") == 0 || strcmp(key, "previous") == 0) && wanted.len > watch &&
+	       memcmp(wanted.s, got.s, watch) == 0 && behind_subject(wanted).len &&
 	       str_equal(behind_subject(wanted), behind_subject(got));
 }
 
@@ -58,7 +63,7 @@ static bool field_fits(const struct test_run *run, const struct node *key, const
 	int64_t a, b;
 	if (!got || !*got || strcmp(got, "none") == 0)
 		return is_nothing(value);
-	if (node_is(value, got) || (run->n_subjects == 1 && node_is(key, "subject")) ||
+	if (node_is(value, got) || (any_name(run) && node_is(key, "subject")) ||
 	    same_case(run, key->text.s, value->text, str_of(got)))
 		return true;
 	return is_time(key->text.s) && time_parse(run->r->zone, value->text, &a) &&
