@@ -72,6 +72,7 @@ static void fill_alert(struct test_run *run, struct got_row *row, struct subject
 		    text_of(run, engine_summary(run->engine, s, a->is, a->member, run->now, &run->scratch)));
 	if (c && entry->in && c->previous.number)
 		add(run, row, "previous", case_id(s, c, c->previous, &run->scratch).s);
+	add(run, row, "subject", text_of(run, s->key));
 	add(run, row, "number", arena_printf(&run->scratch, "%u", a->number));
 	add(run, row, "version", arena_printf(&run->scratch, "%lld", (long long)a->version));
 	add_rule(run, row, a->is);

@@ -3,9 +3,9 @@
 #include <string.h>
 
 /* What an alert, a message and an alert in a message may be compared by. */
-static const char *const alert_keys[] = {"rule",  "version", "member",     "level",   "state",
-					 "unit",  "case",    "due",        "since",   "number",
-					 "title", "basis",   "assistance", "summary", "previous"};
+static const char *const alert_keys[] = {"rule",       "version", "member",   "level",  "state", "unit",
+					 "case",       "due",     "since",    "number", "title", "basis",
+					 "assistance", "summary", "previous", "subject"};
 static const char *const message_keys[] = {"unit",  "type",   "case",   "previous",   "level",  "due",   "opened",
 					   "topic", "reason", "region", "message_no", "alerts", "watch", "subject"};
 static const char *const told_keys[] = {"rule",       "version",  "member",  "level",     "state",
