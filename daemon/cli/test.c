@@ -15,9 +15,11 @@ static const char help[] =
 	"  --verbose     name the tests that pass, too\n";
 
 /* --- one test */
-/* The subject that the test's events name first; empty: none does. */
+/* The subject that the test names, or its events first; empty: none does. */
 static struct str first_subject(const struct rule_test *test)
 {
+	if (test->subject.len)
+		return test->subject;
 	for (size_t i = 0; i < test->n_steps; i++)
 		for (size_t k = 0; k < test->steps[i].n_events; k++)
 			if (test->steps[i].events[k].subject.len)

@@ -12,7 +12,7 @@ struct test_run {
 	struct engine *engine;
 	struct subject **subjects; /* several only where the watch, or an event of the test, names them */
 	size_t n_subjects, cap_subjects;
-	bool named; /* an event of the test names its subject: else the one that there is has whatever name */
+	bool named; /* the test, or an event of it, names its subject: else the one that there is has whatever name */
 	struct subject *subject; /* of the newest event */
 	struct arena state;      /* of the subjects: as long as the test */
 	struct arena scratch;    /* of a step: effects, texts */

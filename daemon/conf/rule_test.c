@@ -316,10 +316,11 @@ static void read_steps(struct reader *t, const struct node *list, struct rule_te
 
 static void read_test(struct reader *t, const struct node *root, struct rule_test *test)
 {
-	static const char *const keys[] = {"test", "watch", "steps"};
+	static const char *const keys[] = {"test", "watch", "subject", "steps"};
 	if (!read_map(&t->l, root, "a test", keys, COUNT(keys)))
 		return;
 	const struct node *watch = read_needed(&t->l, root, "the test", "watch");
+	test->subject = read_attribute(t, root, "subject");
 	const struct node *steps = read_needed(&t->l, root, "the test", "steps");
 	if (!watch || !read_scalar(&t->l, watch, "`watch`"))
 		return;

@@ -35,6 +35,7 @@ struct rule_test {
 	const char *name;
 	const struct node *node;
 	const struct watch *watch;
+	struct str subject; /* of events that name none; empty: whatever name */
 	struct test_step *steps;
 	size_t n_steps;
 };
