@@ -44,14 +44,14 @@ static bool take_time(struct reading *g, struct cel_value v, parse_time *parse, 
 	return parse(g->decoder->ruleset->zone, (struct str){v.s, v.len}, ms);
 }
 
-static bool take_until(struct reading *g, struct cel_value v, const char **found)
-{
-	return take_time(g, v, until_parse, &g->answer->until, found);
-}
-
 static bool take_at(struct reading *g, struct cel_value v, const char **found)
 {
 	return take_time(g, v, time_parse, &g->answer->at, found);
+}
+
+static bool take_until(struct reading *g, struct cel_value v, const char **found)
+{
+	return take_time(g, v, until_parse, &g->answer->until, found);
 }
 
 static bool take_when(struct reading *g, struct cel_value v, const char **found)

@@ -167,6 +167,8 @@ static bool store_lane(struct run *r, struct lane *lane, struct err *why)
 
 static bool store(struct run *r, int32_t first, int32_t n, struct err *why)
 {
+	if (r->broken.text[0])
+		return err_set(why, "%s", r->broken.text);
 	for (int32_t p = first; p < first + n; p++)
 		if (!store_lane(r, &r->lanes[p], why))
 			return err_prefix(why, "partition %d", p);
@@ -222,6 +224,8 @@ static void emit(struct run *r, struct lane *lane)
 {
 	const struct message *m = r->fx.first;
 	const struct outcome *o = r->fx.first_outcome;
+	if (r->check && !r->broken.text[0])
+		journal_take(&r->journal, engine_ruleset(r->engine), &r->fx, &r->broken);
 	while (m || o) {
 		if (m && (!o || m->now <= o->now)) {
 			emit_message(r, lane, m);
@@ -255,6 +259,8 @@ static bool step(struct run *r, const struct file_record *record, struct event *
 	if (!load(lane, memory_get(lane->memory, event->watch, event->subject), why) ||
 	    !load_due(lane, event->time > clock ? event->time : clock, why))
 		return false;
+	if (r->check && event->answer)
+		journal_answer(&r->journal, event->answer->case_id);
 	if (!batch_event(lane->batch, event, event->time, &r->fx, &rejected))
 		add_reject(r, record, &rejected);
 	emit(r, lane);
@@ -432,6 +438,7 @@ static bool run_part(struct run *r, struct err *why)
 bool run_lanes(struct run *r, struct err *why)
 {
 	r->lanes = ARENA_ARRAY(&r->texts, struct lane, r->partitions);
+	r->journal.any_start = r->from_file || r->n_parts > 1;
 	for (size_t i = 0; i < r->n_parts; i++) {
 		r->part = &r->parts[i];
 		if (!run_part(r, why))
@@ -449,4 +456,5 @@ void run_lanes_close(struct run *r)
 	}
 	engine_free(r->engine);
 	decoder_free(r->decoder);
+	journal_close(&r->journal);
 }

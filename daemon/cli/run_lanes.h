@@ -14,6 +14,7 @@
 #include "../conf/config.h"
 #include "../state/batch.h"
 #include "../state/memory.h"
+#include "journal.h"
 
 struct lane { /* one partition */
 	struct file_record *list;
@@ -55,6 +56,8 @@ struct run {
 	const struct watch *fed; /* by outcomes; NULL: none */
 	struct arena look, events, effects, texts;
 	struct effects fx;
+	struct journal journal;                   /* with `check` */
+	struct err broken;                        /* which invariant, if any is */
 	struct delivery *pending, **last_pending; /* outcomes on their way */
 	struct buffer out;
 	struct reject *rejects;

@@ -171,6 +171,8 @@ static void send_event(struct test_run *run, const struct test_event *e, size_t 
 		.data = e->data,
 		.raw = e->raw,
 	};
+	if (event.answer)
+		journal_answer(&run->journal, answer.case_id);
 	if (!take_event(run, &event, &why))
 		tell_rejection(run, e, why.text);
 	else if (e->rejected)
@@ -186,6 +188,9 @@ static void run_step(struct test_run *run)
 	pass_time(run, step->at);
 	for (size_t i = 0; i < step->n_events; i++)
 		send_event(run, &step->events[i], i);
+	struct err broken = {{0}};
+	if (!journal_take(&run->journal, run->r, &run->fx, &broken))
+		print_failure(run, step->node, "an invariant is broken: %s", broken.text);
 	if (step->expect) {
 		struct got_row *rows = alert_rows(run, &n);
 		compare_rows(run, step->expect, rows, n);
@@ -210,6 +215,7 @@ static bool run_test(const struct rule_test *test, struct ruleset *r)
 	struct test_run run = {.test = test, .r = r, .engine = engine_new(r), .now = INT64_MIN};
 	arena_init(&run.state);
 	arena_init(&run.scratch);
+	arena_init(&run.journal.arena);
 	struct str name = first_subject(test);
 	run.named = name.len > 0;
 	run.subject = subject_named(&run, run.named ? name : STR("test"));
@@ -220,6 +226,7 @@ static bool run_test(const struct rule_test *test, struct ruleset *r)
 	engine_free(run.engine);
 	arena_close(&run.state);
 	arena_close(&run.scratch);
+	journal_close(&run.journal);
 	return run.n_failures == 0;
 }
 

@@ -4,6 +4,7 @@
 #define TEST_RUN_H
 #include "../conf/rule_test.h"
 #include "../core/engine.h"
+#include "journal.h"
 
 struct test_run {
 	const struct rule_test *test;
@@ -17,6 +18,7 @@ struct test_run {
 	struct arena state;      /* of the subjects: as long as the test */
 	struct arena scratch;    /* of a step: effects, texts */
 	struct effects fx;
+	struct journal journal;
 	int64_t now;
 	size_t n_failures;
 };

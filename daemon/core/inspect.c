@@ -231,7 +231,7 @@ static bool check_entry(const struct subject *s, const struct casefile *c, const
 	return true;
 }
 
-static bool check_case(const struct subject *s, const struct casefile *c, struct err *why)
+static bool check_case(const struct engine *e, const struct subject *s, const struct casefile *c, struct err *why)
 {
 	uint32_t told = 0, waiting = 0;
 	int32_t due = DAY_NEVER;
@@ -255,6 +255,10 @@ static bool check_case(const struct subject *s, const struct casefile *c, struct
 	if (c->number == 0 || due != c->due || told > c->level)
 		return err_set(why, "case %.*s: number %u, due %d of %d, level %u of %u", (int)c->unit.len, c->unit.s,
 			       c->number, c->due, due, c->level, told);
+	bool waits = c->messages && !c->missed && !c->resting && c->due != DAY_NEVER;
+	if (waits && s->due > day_start(e->ruleset->zone, c->due + 1))
+		return err_set(why, "case %.*s: no timer at the end of its due day %d", (int)c->unit.len, c->unit.s,
+			       c->due);
 	return true;
 }
 
@@ -275,7 +279,7 @@ bool engine_check(const struct engine *e, const struct subject *s, struct err *w
 		if (!check_alert(e, &s->alerts[i], why))
 			return false;
 	for (uint32_t i = 0; i < s->n_cases; i++)
-		if (!check_case(s, &s->cases[i], why))
+		if (!check_case(e, s, &s->cases[i], why))
 			return false;
 	return check_contributions(s, why);
 }

@@ -63,6 +63,13 @@ static void see_event(struct engine *e, struct seen_event *seen)
 	(void)e;
 }
 
+/* "A field that an event lacks", within an object or a list of its data: CEL's errors are told apart by their texts. */
+static bool is_lacking(struct cel_value v)
+{
+	const char *text = v.kind == CEL_ERROR && v.problem ? v.problem->text : "";
+	return strncmp(text, "no such key: ", 13) == 0 || strncmp(text, "there is no element ", 20) == 0;
+}
+
 static struct cel_value value_of(struct engine *e, struct seen_event *seen, const struct assignment *a)
 {
 	if (a->data >= 0)
@@ -72,12 +79,7 @@ static struct cel_value value_of(struct engine *e, struct seen_event *seen, cons
 	struct cel_activation activation = {
 		.heap = &e->heap, .values = seen->variables, .ctx = e, .budget = e->ruleset->cost_limit};
 	struct cel_value v = cel_eval(a->program, &activation);
-	if (v.kind == CEL_ERROR && v.problem &&
-	    (strncmp(v.problem->text, "no such key: ", 13) == 0 ||
-	     strncmp(v.problem->text, "there is no element ", 20) == 0))
-		return cel_unknown(
-			v.problem); /* "a field that an event lacks", within an object or a list of its data */
-	return v;
+	return is_lacking(v) ? cel_unknown(v.problem) : v;
 }
 
 static struct str raw_of(const struct event *event, const struct assignment *a)
